@@ -1,0 +1,265 @@
+"""A job: one call on its way to a worker thread and its result on the way back.
+
+Owns what belongs to a single call (the function, its arguments, its context, its state) and the batched way home to
+the event loop that awaits it. It does not know threads, queues or limits: `asyncsmtp_bridge.slots` decides when a job
+runs, and changes its state, under its lock.
+
+A call's arguments live in the `Job` alone, never in a variable of one of the package's frames: error trackers collect
+frame variables, and ``login(user, password)`` must not show there what a synchronous call would have hidden. That is
+also why a `Job` has no telling ``repr``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import enum
+import functools
+import logging
+import os
+import threading
+import weakref
+from asyncio import get_running_loop
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .defaults import Around
+    from .lane import Lane
+    from .slots import Slots
+
+logger = logging.getLogger("asyncsmtp_bridge")
+
+
+class State(enum.Enum):
+    """How far a job has come. Moves down only, once each, under the lock of its `Slots`."""
+
+    WAITING = "waiting"
+    """Admitted and not yet claimed: by a worker that will run it, or by a canceller that withdraws it."""
+    RUNNING = "running"
+    """Claimed by a worker; its slot is occupied until the function has really returned."""
+    RETURNED = "returned"
+    """The function has returned or raised."""
+    WITHDRAWN = "withdrawn"
+    """Claimed by a canceller, or given up: it never runs."""
+
+
+# Bound once: on Python 3.10 looking a member up on its Enum costs as much as the rest of a claim.
+WAITING, RUNNING, RETURNED, WITHDRAWN = State
+
+
+class Job:
+    """One call.
+
+    Made on the thread of the event loop that will await it. The worker's side is `execute`; the loop's side is
+    `take`, once `future` says that there is something to take.
+
+    Args:
+        func: The blocking function.
+        args: Its positional arguments.
+        kwargs: Its keyword arguments.
+        lane: The FIFO in which the job has its turn, if it must not overlap with others.
+        discard: Called with the function's result, in a worker, when nobody is left to receive it: closes a
+            connection that was opened for an awaiter that was cancelled meanwhile.
+    """
+
+    # Written by the loop's thread before the job is submitted: func, args, kwargs, context, inbox, future, lane,
+    # discard, slots, admitted_at. By the worker that claimed it: thread, started_at, returned_at, result, error.
+    # Under the lock of its Slots: state, abandoned. After that by one side only, as the state says.
+    __slots__ = (
+        "_args",
+        "_context",
+        "_func",
+        "_kwargs",
+        "abandoned",
+        "admitted_at",
+        "discard",
+        "error",
+        "future",
+        "inbox",
+        "lane",
+        "result",
+        "returned_at",
+        "slots",
+        "started_at",
+        "state",
+        "thread",
+    )
+
+    slots: Slots
+    admitted_at: float
+    started_at: float
+    returned_at: float
+    thread: int
+
+    def __init__(
+        self,
+        func: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        lane: Lane | None = None,
+        discard: Callable[[Any], object] | None = None,
+    ) -> None:
+        self._func = func
+        self._args: Any = args
+        self._kwargs: Any = kwargs
+        self._context: Any = contextvars.copy_context()
+        self.lane = lane
+        self.discard = discard
+        self.state = WAITING
+        self.abandoned = False
+        self.result: Any = None
+        self.error: BaseException | None = None
+        loop = get_running_loop()
+        try:
+            inbox = _current.inbox
+        except AttributeError:
+            inbox = None
+        self.inbox: Inbox = inbox if inbox is not None and inbox.loop() is loop else new_inbox(loop)
+        self.future: asyncio.Future[None] = loop.create_future()
+
+    @property
+    def name(self) -> str:
+        """What runs, for logs and errors: the function's qualified name, never an argument."""
+        func = self._func
+        while isinstance(func, functools.partial):
+            func = func.func
+        return str(getattr(func, "__qualname__", None) or type(func).__qualname__)
+
+    def __repr__(self) -> str:
+        return f"<Job {self.name} {self.state.value}>"
+
+    # The worker's side.
+
+    def execute(self, around: Around | None) -> None:
+        """Call the function, in the job's own copy of the caller's context, and keep what comes of it."""
+        try:
+            if around is None:
+                self.result = self._context.run(self._func, *self._args, **self._kwargs)
+            else:
+                self.result = self._context.run(self._call_within, around)
+        except BaseException as error:  # whatever it is, it belongs to the awaiter
+            self.error = self._carried(error)
+        self.returned_at = monotonic()
+        # Now, and not with the job: a large message need not live as long as its result.
+        self._args = self._kwargs = self._context = None
+
+    def _call_within(self, around: Around) -> Any:
+        # Entered in the job's context: a context variable that __enter__ sets can be reset by __exit__ there only.
+        with around():
+            return self._func(*self._args, **self._kwargs)
+
+    def _carried(self, error: BaseException) -> BaseException:
+        """Return `error`, or what stands for it where it would mean something else on the event loop.
+
+        A StopIteration cannot be raised out of a coroutine (and hangs ``asyncio.to_thread``, gh-112182); a
+        CancelledError from the function would make the caller's task look cancelled, which nobody asked for.
+        """
+        if isinstance(error, (StopIteration, asyncio.CancelledError)):
+            replacement = RuntimeError(f"{self.name} raised {type(error).__name__}")
+            replacement.__cause__ = error
+            return replacement
+        return error
+
+    def drop_arguments(self) -> None:
+        """Let go of what only the call needed, when there will be none."""
+        self._args = self._kwargs = self._context = None
+
+    # The loop's side.
+
+    def take(self) -> Any:
+        """Return the function's result or raise its exception, once."""
+        error, self.error = self.error, None
+        result, self.result = self.result, None
+        if error is None:
+            return result
+        try:
+            raise error
+        finally:
+            # The exception's traceback holds this frame: without this the frame would hold the exception, too.
+            del error
+
+
+class Inbox:
+    """Carries jobs home to one event loop: many jobs, one wake-up.
+
+    ``call_soon_threadsafe`` writes to the loop's self-pipe, a system call each time; while a wake-up is under way, a
+    job that comes meanwhile only needs to be put in the tray.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = weakref.ref(loop)
+        # Workers append and set the flag; the loop's thread clears the flag, then takes out. No lock, and none needed,
+        # with the GIL or without: a worker that finds the flag set has appended before it was cleared, so the loop,
+        # which looks into the tray after that, finds the job (both deque operations synchronise). Two workers that
+        # find it clear at once wake the loop twice, which does no harm.
+        self._tray: deque[Job] = deque()
+        self._armed = False
+
+    def put(self, job: Job) -> None:
+        """Have the job's future resolved on the loop, from any thread.
+
+        A loop that was closed meanwhile gets nothing any more; that costs a line in the log, not a worker.
+        """
+        self._tray.append(job)
+        if self._armed:
+            return
+        self._armed = True
+        if not call_on_loop(self.loop(), self._empty):
+            self._armed = False
+            for stranded in self._take_out():
+                stranded.slots.loop_is_gone(stranded)
+
+    def _empty(self) -> None:
+        """Resolve the future of every job that has come in; on the loop's thread."""
+        self._armed = False
+        for job in self._take_out():
+            future = job.future
+            if not future.done():
+                future.set_result(None)
+
+    def _take_out(self) -> Iterator[Job]:
+        with suppress(IndexError):
+            while True:
+                yield self._tray.popleft()
+
+
+def call_on_loop(loop: asyncio.AbstractEventLoop | None, callback: Callable[..., object], *args: Any) -> bool:
+    """Have `callback` called on the thread of `loop`; False if that loop is no more.
+
+    The loop is asked after the failure, not before the attempt: it may be closed in between (gh-96827).
+    """
+    if loop is None:
+        return False
+    try:
+        loop.call_soon_threadsafe(callback, *args)
+    except RuntimeError:
+        if not loop.is_closed():
+            raise
+        return False
+    return True
+
+
+_current = threading.local()
+
+
+def new_inbox(loop: asyncio.AbstractEventLoop) -> Inbox:
+    """Make an inbox for the loop that runs on this thread, and remember it.
+
+    One is remembered per thread, as a thread runs one loop at a time. Two for the same loop would do no harm but wake
+    it twice.
+    """
+    inbox = _current.inbox = Inbox(loop)
+    return inbox
+
+
+def _forget_inboxes() -> None:
+    global _current
+    _current = threading.local()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_inboxes)

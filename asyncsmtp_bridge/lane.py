@@ -1,0 +1,86 @@
+"""A lane: the calls on one object, one at a time, in the order in which they were made.
+
+Owns the order. It does not know executors or threads: it says which job is the head, and only the head is handed to an
+executor, so that one busy object cannot occupy every worker with threads that wait for each other.
+
+A lane belongs to the target object, not to what wraps it: two proxies of one connection, in two threads or on two event
+loops, share its lane. `lane_of` finds it.
+"""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections import OrderedDict
+from typing import Any
+
+from .job import Job
+
+
+class Lane:
+    """A thread-safe FIFO of jobs, of which the first, the head, may run."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        # Both under the lock.
+        self._head: Job | None = None
+        self._waiting: OrderedDict[Job, None] = OrderedDict()
+
+    def enter(self, job: Job) -> bool:
+        """Take a place; True if it is the head's."""
+        with self._lock:
+            if self._head is None:
+                self._head = job
+                return True
+            self._waiting[job] = None
+            return False
+
+    def leave(self, job: Job) -> Job | None:
+        """Give up a job's place, because it returned or was withdrawn; return the new head if there is one now.
+
+        Safe against a withdrawal at the very moment in which the job becomes head: whichever comes first, the place is
+        given up once.
+        """
+        with self._lock:
+            if self._head is not job:
+                self._waiting.pop(job, None)
+                return None
+            self._head = next(iter(self._waiting), None)
+            if self._head is not None:
+                del self._waiting[self._head]
+            return self._head
+
+
+_registry_lock = threading.Lock()
+_lanes: dict[int, tuple[weakref.ref[Any], Lane]] = {}
+
+
+def lane_of(target: object) -> Lane:
+    """Return the lane of an object, the same one for as long as the object lives.
+
+    Found by identity: equality and hash of other people's objects may mean anything.
+
+    Raises:
+        TypeError: The object cannot be weakly referenced.
+    """
+    key = id(target)
+    with _registry_lock:
+        known = _lanes.get(key)
+        if known is not None and known[0]() is target:
+            return known[1]
+    lane = Lane()
+
+    def forget(reference: weakref.ref[Any]) -> None:
+        # An id can be in use again before this runs; only one's own entry is removed. No lock: this may run anywhere,
+        # also in a garbage collection on a thread that holds it, and each step is atomic.
+        entry = _lanes.get(key)
+        if entry is not None and entry[0] is reference:
+            _lanes.pop(key, None)
+
+    reference = weakref.ref(target, forget)
+    with _registry_lock:
+        known = _lanes.get(key)
+        if known is not None and known[0]() is target:
+            return known[1]
+        _lanes[key] = (reference, lane)
+        return lane
