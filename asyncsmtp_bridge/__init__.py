@@ -1,8 +1,28 @@
-"""Await your existing smtplib code."""
+"""Await your existing smtplib code: an adapter from smtplib to asyncio on a bounded thread executor.
 
+async with AsyncSMTP("mail.example.org", 587) as smtp:      # smtplib.SMTP, awaitable
+await smtp.send_message(message)
+
+await to_thread(legacy_send, message)                       # any blocking function, with a bound that holds
+"""
+
+from .bridge import AsyncBridge, async_method
+from .client import AsyncLMTP, AsyncSMTP, AsyncSMTP_SSL
 from .defaults import configure
 from .executor import BoundedExecutor, default_executor, to_thread
 from .slots import ExecutorFull
 from .stats import ExecutorStats
 
-__all__ = ["BoundedExecutor", "ExecutorFull", "ExecutorStats", "configure", "default_executor", "to_thread"]
+__all__ = [
+    "AsyncBridge",
+    "AsyncLMTP",
+    "AsyncSMTP",
+    "AsyncSMTP_SSL",
+    "BoundedExecutor",
+    "ExecutorFull",
+    "ExecutorStats",
+    "async_method",
+    "configure",
+    "default_executor",
+    "to_thread",
+]

@@ -41,12 +41,13 @@ class DedicatedSlots(Slots):
 
     def _add(self, job: Job) -> Callable[[], None] | None:
         self._runnable[job] = None
-        if self._idle:
-            if self._waking:
-                return None
+        if self._idle and not self._waking:
             self._waking = True
             self._idle -= 1
             return self._wake
+        # The thread that was woken wakes the next, and that one the next: no more jobs than they are wait for them.
+        if self._waking and len(self._runnable) <= self._idle + 1:
+            return None
         if self._threads < self.size:
             self._threads += 1
             return self._start_thread
@@ -65,8 +66,10 @@ class DedicatedSlots(Slots):
         return job.take()
 
     def loop_is_gone(self, job: Job) -> None:
-        """Its result is lost; say so."""
+        """Its result is lost; say so, and dispose of it."""
         logger.warning("the event loop was closed before the result of %s came in: it is lost", job.name)
+        self._dispose(job)
+        self._tell_failure(job)
 
     def _wind_up(self, job: Job) -> None:
         super()._wind_up(job)
@@ -175,12 +178,12 @@ def _end_at_exit() -> None:
     waiting: list[tuple[Slots, threading.Event]] = []
     for slots in list(every_slots):
         if isinstance(slots, DedicatedSlots):  # the threads of the others are waited for by their own executor
-            slots.give_up_pending()
             drained = threading.Event()
             slots.close(drained.set)
+            slots.give_up_pending()
             waiting.append((slots, drained))
     for _, drained in waiting:
-        drained.wait(max(0.0, deadline - monotonic()))
+        drained.wait(min(max(0.0, deadline - monotonic()), threading.TIMEOUT_MAX))
     for slots, _ in waiting:
         names = slots.names_of_running()
         if names:

@@ -128,6 +128,15 @@ def checked_size(size: int, where: str) -> int:
     return size
 
 
+def _forget_lock_after_fork() -> None:
+    global _lock
+    _lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_lock_after_fork)
+
+
 def _reset() -> None:
     """Forget everything that was configured (the package's own tests)."""
     global _values, _first_use

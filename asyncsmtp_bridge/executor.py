@@ -7,6 +7,7 @@ where none is named. It does not know SMTP.
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 import weakref
 from collections.abc import Callable
@@ -112,7 +113,7 @@ class BoundedExecutor:
             observer=observer,
         )
         # Threads hold the slots, not the executor. When the executor is dropped, they finish what there is, and end.
-        weakref.finalize(self, self._slots.close).atexit = False
+        weakref.finalize(self, self._slots.close_from_finalizer).atexit = False
 
     def __repr__(self) -> str:
         stats = self.stats()
@@ -236,6 +237,10 @@ def slots_of(executor: BoundedExecutor | None) -> Slots:
 def _forget_lock_after_fork() -> None:
     global _default_lock
     _default_lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_lock_after_fork)
 
 
 def _forget_default() -> None:

@@ -64,6 +64,7 @@ class Job:
         lane: The FIFO in which the job has its turn, if it must not overlap with others.
         discard: Called with the function's result, in a worker, when nobody is left to receive it: closes a
             connection that was opened for an awaiter that was cancelled meanwhile.
+        label: What to call the job in logs and errors; the function's qualified name if left out.
     """
 
     # Written by the loop's thread before the job is submitted: func, args, kwargs, context, inbox, future, lane,
@@ -74,6 +75,7 @@ class Job:
         "_context",
         "_func",
         "_kwargs",
+        "_label",
         "abandoned",
         "admitted_at",
         "discard",
@@ -102,6 +104,7 @@ class Job:
         kwargs: dict[str, Any],
         lane: Lane | None = None,
         discard: Callable[[Any], object] | None = None,
+        label: str | None = None,
     ) -> None:
         self._func = func
         self._args: Any = args
@@ -109,6 +112,7 @@ class Job:
         self._context: Any = contextvars.copy_context()
         self.lane = lane
         self.discard = discard
+        self._label = label
         self.state = WAITING
         self.abandoned = False
         self.result: Any = None
@@ -123,7 +127,9 @@ class Job:
 
     @property
     def name(self) -> str:
-        """What runs, for logs and errors: the function's qualified name, never an argument."""
+        """What runs, for logs and errors: never an argument."""
+        if self._label is not None:
+            return self._label
         func = self._func
         while isinstance(func, functools.partial):
             func = func.func

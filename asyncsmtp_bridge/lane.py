@@ -9,6 +9,7 @@ loops, share its lane. `lane_of` finds it.
 
 from __future__ import annotations
 
+import os
 import threading
 import weakref
 from collections import OrderedDict
@@ -16,11 +17,18 @@ from typing import Any
 
 from .job import Job
 
+_every_lane: weakref.WeakSet[Lane] = weakref.WeakSet()
+
 
 class Lane:
     """A thread-safe FIFO of jobs, of which the first, the head, may run."""
 
     def __init__(self) -> None:
+        self._clear()
+        _every_lane.add(self)
+
+    def _clear(self) -> None:
+        """Begin with nothing: when made, and again in the child of a fork, where the head will never return."""
         self._lock = threading.Lock()
         # Both under the lock.
         self._head: Job | None = None
@@ -55,10 +63,14 @@ _registry_lock = threading.Lock()
 _lanes: dict[int, tuple[weakref.ref[Any], Lane]] = {}
 
 
-def lane_of(target: object) -> Lane:
+def lane_of(target: object, new: Lane | None = None) -> Lane:
     """Return the lane of an object, the same one for as long as the object lives.
 
     Found by identity: equality and hash of other people's objects may mean anything.
+
+    Args:
+        target: The object.
+        new: The lane that it is given if it has none: that in which it was made.
 
     Raises:
         TypeError: The object cannot be weakly referenced.
@@ -68,7 +80,7 @@ def lane_of(target: object) -> Lane:
         known = _lanes.get(key)
         if known is not None and known[0]() is target:
             return known[1]
-    lane = Lane()
+    lane = new or Lane()
 
     def forget(reference: weakref.ref[Any]) -> None:
         # An id can be in use again before this runs; only one's own entry is removed. No lock: this may run anywhere,
@@ -84,3 +96,14 @@ def lane_of(target: object) -> Lane:
             return known[1]
         _lanes[key] = (reference, lane)
         return lane
+
+
+def _begin_anew_after_fork() -> None:
+    global _registry_lock
+    _registry_lock = threading.Lock()
+    for lane in list(_every_lane):
+        lane._clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_begin_anew_after_fork)

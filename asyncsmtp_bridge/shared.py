@@ -49,6 +49,20 @@ class SharedSlots(Slots):
             self._placed.discard(job)
         self._place_next()
 
+    def _leave_unawaited(self, job: Job) -> None:
+        loop = asyncio.get_running_loop()
+
+        def hand_over(_: asyncio.Future[None]) -> None:
+            try:
+                loop.run_in_executor(None, self._serve, job)  # type: ignore[unused-awaitable]
+            except RuntimeError as error:  # the loop's executor was shut down
+                self.give_up(job, error)
+
+        job.future.add_done_callback(hand_over)
+
+    def _not_begun(self) -> list[Job]:
+        return [*super()._not_begun(), *(job for job in self._placed if job.state is WAITING)]
+
     async def outcome(self, job: Job) -> Any:
         """Wait for a slot, then for ``asyncio.to_thread``."""
         try:

@@ -10,6 +10,7 @@ waiting for it. A job is claimed once, under one lock, either by the worker that
 
 from __future__ import annotations
 
+import _thread
 import os
 import threading
 import weakref
@@ -24,7 +25,7 @@ from .job import RETURNED, RUNNING, WAITING, WITHDRAWN, Job, logger
 from .stats import ExecutorObserver, ExecutorStats, JobEvent
 
 
-class ExecutorFull(RuntimeError):  # noqa: N818 - the name says what is the matter; queue.Full does, too
+class ExecutorFull(RuntimeError):
     """The executor's slots are taken and its queue holds `max_pending` calls; the call was not begun."""
 
 
@@ -53,6 +54,7 @@ class Slots:
         self._lock = threading.Lock()
         # All of the following is read and written under the lock.
         self._runnable: OrderedDict[Job, None] = OrderedDict()
+        self._behind: set[Job] = set()  # in a lane, of which another job is the head
         self._running: dict[int, Job] = {}  # by the identity of the thread
         self._pending = 0
         self._abandoned = 0
@@ -86,6 +88,13 @@ class Slots:
     def _slot_freed(self, job: Job) -> None:
         """A job was withdrawn, perhaps after a slot had been kept for it; not under the lock."""
 
+    def _leave_unawaited(self, job: Job) -> None:
+        """See to it that a submitted job runs though nobody awaits its outcome; on the event loop's thread."""
+
+    def _not_begun(self) -> list[Job]:
+        """Return the jobs that no worker has claimed; under the lock."""
+        return [*self._runnable, *self._behind]
+
     def _is_drained(self) -> bool:
         """Whether nothing is left to do; under the lock."""
         return not self._pending and not self._running
@@ -118,12 +127,15 @@ class Slots:
             job.admitted_at = monotonic()
             if job.lane is None or job.lane.enter(job):
                 todo = self._add(job)
+            else:
+                self._behind.add(job)
         if todo is not None:
             todo()
 
     def enqueue(self, job: Job) -> None:
         """Put a job of which the turn has come in its lane before the workers; it may be withdrawn already."""
         with self._lock:
+            self._behind.discard(job)
             todo = self._add(job) if job.state is WAITING else None
         if todo is not None:
             todo()
@@ -182,6 +194,7 @@ class Slots:
             return False
         job.state = WITHDRAWN
         self._runnable.pop(job, None)
+        self._behind.discard(job)
         self._pending -= 1
         self._cancelled += 1
         return True
@@ -208,12 +221,18 @@ class Slots:
         self._announce_drained()
 
     def _discard_on_worker(self, job: Job) -> None:
-        if job.discard is None or job.error is not None:
+        if job.error is not None:
+            self._tell_failure(job)
+            return
+        if job.discard is None:
             return
         result, job.result = job.result, None
-        # Disposing of a connection blocks, so it is a job, too. A closed executor leaves it to the garbage collector.
+        # Disposing of a connection blocks, so it is a job, too, in the same lane. A full or closed executor leaves it
+        # to the garbage collector.
         with suppress(RuntimeError):
-            self.submit(Job(job.discard, (result,), {}))
+            disposal = Job(job.discard, (result,), {}, job.lane)
+            self.submit(disposal)
+            self._leave_unawaited(disposal)
 
     # The worker's side.
 
@@ -231,24 +250,30 @@ class Slots:
 
     def _wind_up(self, job: Job) -> None:
         """What else the end of a job brings about; on the worker, not under the lock."""
+        if job.abandoned:
+            # Before the next job of the lane has its turn: it must not find what is about to be disposed of.
+            self._dispose(job)
         if job.lane is not None:
             self._move_up(job)
         if self.observer is not None:
             self._tell(job, "job_ended")
         if job.abandoned:
-            self._dispose(job)
+            self._tell_failure(job)
         if self._closed:
             self._announce_drained()
 
-    def _dispose(self, job: Job) -> None:
-        """Nobody awaits the job any more: its result is disposed of here, its failure is told to the log."""
+    def _tell_failure(self, job: Job) -> None:
+        """Nobody awaits the job any more: if it failed, the log is told, and nobody else."""
         if job.error is not None:
-            logger.debug("%s failed after its awaiter was cancelled: %r", job.name, job.error)
+            logger.debug("%s failed when nobody awaited it any more: %r", job.name, job.error)
             job.error = None  # its traceback holds the job
-        elif job.discard is not None:
+
+    def _dispose(self, job: Job) -> None:
+        """Nobody awaits the job any more: if it returned something to dispose of, that is done here."""
+        if job.error is None and job.discard is not None:
             try:
                 job.discard(job.result)
-            except Exception as error:
+            except BaseException as error:  # whatever it is, the worker and its slot must outlive it
                 logger.debug("disposing of the result of %s failed: %r", job.name, error)
 
     def _move_up(self, job: Job) -> None:
@@ -268,8 +293,10 @@ class Slots:
         )
         try:
             getattr(self.observer, what)(event)
-        except Exception:
+        except BaseException as error:  # whatever it is, the worker and its slot must outlive it
             logger.exception("the observer of executor %r failed in %s", self.name, what)
+            if what == "job_abandoned" and not isinstance(error, Exception):
+                raise  # this is the event loop's thread, where a KeyboardInterrupt has a meaning
 
     # The end.
 
@@ -286,6 +313,15 @@ class Slots:
                 self._on_drained.append(on_drained)
         self._announce_drained()
 
+    def close_from_finalizer(self) -> None:
+        """End admission, from a place to which a garbage collection may have brought a thread that holds the lock."""
+        if self._lock.acquire(blocking=False):
+            self._lock.release()  # held by nobody, so not by this thread
+            self.close()
+        else:
+            with suppress(RuntimeError):  # at interpreter exit no thread starts any more
+                _thread.start_new_thread(self.close, ())
+
     def _announce_drained(self) -> None:
         if not self._closed:
             return
@@ -298,15 +334,11 @@ class Slots:
 
     def give_up_pending(self) -> int:
         """Fail every job that has not begun; return how many there were."""
-        count = 0
-        while True:
-            # One at a time: giving up the head of a lane makes the next job of that lane runnable.
-            with self._lock:
-                job = next(iter(self._runnable), None)
-            if job is None:
-                return count
+        with self._lock:
+            jobs = self._not_begun()
+        for job in jobs:
             self.give_up(job, RuntimeError(f"executor {self.name!r} was closed before {job.name} began; it never ran"))
-            count += 1
+        return len(jobs)
 
     def names_of_running(self) -> list[str]:
         """What runs now."""

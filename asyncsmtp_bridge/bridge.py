@@ -1,0 +1,319 @@
+"""The bridge: an object with blocking methods gets a face with awaitable ones.
+
+Owns the proxy (`AsyncBridge`), the typed declaration of its methods (`async_method`), and how an object that must be
+made in a worker comes to be made. It does not know what the methods mean.
+
+A face is a table::
+
+    class AsyncCorpMailer(AsyncBridge[CorpMailer]):
+        send = async_method(CorpMailer.send)
+        verify = async_method(CorpMailer.verify)
+
+Every call runs in a worker thread, in the lane of the object: one at a time, in the order in which they were made.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Coroutine, Generator
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, cast, overload
+
+from .executor import BoundedExecutor, slots_of
+from .job import Job
+from .lane import Lane, lane_of
+
+P = ParamSpec("P")
+R = TypeVar("R")
+T = TypeVar("T")
+V = TypeVar("V")
+
+
+class async_method(Generic[P, R]):  # noqa: N801 - reads as the declaration that it is, like property
+    """Declares a method of an `AsyncBridge` that awaits a blocking method of the object behind it.
+
+    Signature, types and docstring are those of the blocking method. It is looked up by name on the object at every
+    call, so that what a subclass overrides or a test replaces is what runs.
+
+    Args:
+        method: The blocking method, as its class has it: ``CorpMailer.send``.
+        via: Called with the object and the arguments in place of the method; for a method that needs something done
+            before or after, in the worker.
+    """
+
+    def __init__(self, method: Callable[Concatenate[Any, P], R], *, via: Callable[..., R] | None = None) -> None:
+        if not callable(method):
+            raise TypeError(f"async_method() takes a function, as in async_method(CorpMailer.send), not {method!r}")
+        self._method = method
+        self._via = via
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        method, via = self._method, self._via
+        target_name = getattr(method, "__name__", name)
+
+        async def call(self: AsyncBridge[Any], /, *args: Any, **kwargs: Any) -> Any:
+            target = await self._ready()
+            if via is None:
+                job = Job(getattr(target, target_name), args, kwargs, self._lane)
+            else:
+                job = Job(via, (target, *args), kwargs, self._lane, label=call.__qualname__)
+            del args, kwargs  # not to be seen in this frame's variables by whoever collects them
+            return await self._perform(job)
+
+        _install(call, owner, name, method)
+
+    if TYPE_CHECKING:
+
+        @overload
+        def __get__(self, instance: None, owner: type) -> Callable[Concatenate[Any, P], Coroutine[Any, Any, R]]: ...
+        @overload
+        def __get__(self, instance: object, owner: type) -> Callable[P, Coroutine[Any, Any, R]]: ...
+        def __get__(self, instance: object | None, owner: type) -> Any: ...
+
+
+class plain_method(Generic[P, R]):  # noqa: N801 - as async_method
+    """Declares a method of an `AsyncBridge` that stays synchronous, because it only looks something up.
+
+    Such a method must not be awaitable: an unawaited coroutine is true, and ``if smtp.has_extn("size")`` would be, too.
+
+    Args:
+        method: The method, as its class has it.
+    """
+
+    def __init__(self, method: Callable[Concatenate[Any, P], R]) -> None:
+        self._method = method
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        def call(self: AsyncBridge[Any], /, *args: Any, **kwargs: Any) -> Any:
+            return self._get(name)(*args, **kwargs)
+
+        _install(call, owner, name, self._method)
+
+    if TYPE_CHECKING:
+
+        @overload
+        def __get__(self, instance: None, owner: type) -> Callable[Concatenate[Any, P], R]: ...
+        @overload
+        def __get__(self, instance: object, owner: type) -> Callable[P, R]: ...
+        def __get__(self, instance: object | None, owner: type) -> Any: ...
+
+
+def _install(call: Callable[..., Any], owner: type, name: str, method: Callable[..., Any]) -> None:
+    """Put a plain function in the declaration's place.
+
+    A type checker sees the declaration, which has the types; everything that looks at classes when a program runs
+    (``help``, ``inspect``, ``mock.create_autospec``) knows best what to make of a function.
+    """
+    functools.update_wrapper(call, method)  # its __wrapped__ is where inspect.signature finds the signature
+    call.__name__, call.__qualname__, call.__module__ = name, f"{owner.__qualname__}.{name}", owner.__module__
+    setattr(owner, name, call)
+
+
+class attribute(Generic[V]):  # noqa: N801 - as async_method
+    """Declares an attribute of an `AsyncBridge`: that of the object behind it, read and written through.
+
+    Args:
+        doc: What the attribute means.
+    """
+
+    def __init__(self, doc: str) -> None:
+        self.__doc__ = doc
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    @overload
+    def __get__(self, instance: None, owner: type) -> attribute[V]: ...
+    @overload
+    def __get__(self, instance: object, owner: type) -> V: ...
+    def __get__(self, instance: object | None, owner: type) -> Any:
+        if instance is None:
+            return cast(type[AsyncBridge[Any]], owner)._class_attribute(self._name, self)
+        return cast(AsyncBridge[Any], instance)._get(self._name)
+
+    def __set__(self, instance: object, value: V) -> None:
+        cast(AsyncBridge[Any], instance)._set(self._name, value)
+
+
+class _Unmade:
+    """Stands for an object that is not made yet."""
+
+    def __repr__(self) -> str:
+        return "<not made yet>"
+
+
+UNMADE: Any = _Unmade()
+
+Self = TypeVar("Self", bound="AsyncBridge[Any]")
+
+
+class AsyncBridge(Generic[T]):
+    """An object with blocking methods, behind awaitable ones.
+
+    Calls on one object run one at a time, in the order in which they were made, whichever task, thread or event loop
+    makes them, and through however many bridges.
+
+    Cancelling a call that waits for its turn withdraws it. A call that runs cannot be stopped from here: the awaiter is
+    freed at once, and the object is busy until the call has returned.
+
+    Attributes that a subclass does not declare are those of the object behind it: what can be called is awaitable, the
+    rest is read and written through.
+
+    Args:
+        target: The object.
+        executor: Where its methods run; the default executor if left out.
+    """
+
+    _executor: BoundedExecutor | None
+    _lane: Lane
+    _target: T
+    # How many awaiters have been given the target that was made for them; changed in the lane only.
+    _holders: int
+
+    def __init__(self, target: T, *, executor: BoundedExecutor | None = None) -> None:
+        self._begin(executor, target)
+
+    def _begin(self, executor: BoundedExecutor | None, target: T = UNMADE) -> None:
+        if executor is not None and not isinstance(executor, BoundedExecutor):
+            raise TypeError(f"executor= takes a BoundedExecutor, not {executor!r}")
+        self._executor = executor
+        self._target = target
+        self._holders = 0
+        self._lane = Lane() if target is UNMADE else lane_of(target)
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Refuse a synchronous method where callers await one.
+
+        A legacy subclass with its own blocking ``sendmail``, moved onto an awaitable base, would do nothing and say
+        nothing: what it returns is not what is awaited.
+        """
+        super().__init_subclass__(**kwargs)
+        for name, value in vars(cls).items():
+            overridden = next((vars(base)[name] for base in cls.__mro__[1:] if name in vars(base)), None)
+            if inspect.iscoroutinefunction(overridden) and not inspect.iscoroutinefunction(value):
+                raise TypeError(
+                    f"{cls.__qualname__}.{name} must be 'async def', as the method that it overrides is awaited; "
+                    f"to keep a synchronous {name}(), {cls._where_synchronous_methods_go()}"
+                )
+
+    @classmethod
+    def _where_synchronous_methods_go(cls) -> str:
+        return "override it in the class of the object behind the bridge"
+
+    @property
+    def __wrapped__(self) -> T:
+        """The synchronous object itself.
+
+        Raises:
+            RuntimeError: It is not made yet.
+        """
+        if self._target is UNMADE:
+            raise RuntimeError(self._why_unmade())
+        return self._target
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {self._target!r}>"
+
+    # Attributes.
+
+    def _get(self, name: str) -> Any:
+        return getattr(self.__wrapped__, name)
+
+    def _set(self, name: str, value: Any) -> None:
+        setattr(self.__wrapped__, name, value)
+
+    @classmethod
+    def _class_attribute(cls, name: str, declared: object) -> Any:
+        """Return what a declared attribute is on the class itself."""
+        return declared
+
+    if not TYPE_CHECKING:  # for a type checker, what is not declared is a mistake
+
+        def __getattr__(self, name: str) -> Any:
+            if name.startswith("_"):
+                raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+            value = self._get(name)
+            if not callable(value) or inspect.isclass(value):
+                return value
+
+            @functools.wraps(value)
+            async def call(*args: Any, **kwargs: Any) -> Any:
+                job = Job(getattr(await self._ready(), name), args, kwargs, self._lane)
+                del args, kwargs
+                return await self._perform(job)
+
+            return call
+
+        def __setattr__(self, name: str, value: Any) -> None:
+            # What the class declares is the bridge's own, also when a test replaces a method of one instance.
+            if name.startswith("_") or hasattr(type(self), name):
+                object.__setattr__(self, name, value)
+            else:
+                self._set(name, value)
+
+    def __dir__(self) -> list[str]:
+        names = set(super().__dir__())
+        if self._target is not UNMADE:
+            names.update(name for name in dir(self._target) if not name.startswith("_"))
+        return sorted(names)
+
+    # Calls.
+
+    async def _ready(self) -> T:
+        """Return the object to call a method of."""
+        return self.__wrapped__
+
+    async def _perform(self, job: Job) -> Any:
+        """Run a job of this object and wait for it."""
+        slots = slots_of(self._executor)
+        slots.submit(job)
+        try:
+            return await slots.outcome(job)
+        finally:
+            if job.abandoned:
+                self._interrupt()
+
+    def _interrupt(self) -> None:
+        """A running call was given up by its awaiter: do what can be done to make it return soon."""
+
+    # Making the object.
+
+    def _make(self) -> T:
+        """Make the object; in a worker."""
+        raise NotImplementedError
+
+    def _dispose_of(self, target: T) -> None:
+        """Close an object that was made for awaiters that are gone; in a worker."""
+
+    def _why_unmade(self) -> str:
+        """Say what must be done first."""
+        return f"{type(self).__name__} was never awaited"
+
+    async def _open(self) -> T:
+        """Have the object made, if it is not made yet.
+
+        Cancelling frees the awaiter; what is made nevertheless is closed by the worker.
+        """
+        if self._target is UNMADE:
+            name = f"{type(self).__name__}()"
+            await self._perform(Job(self._hold, (), {}, self._lane, self._release, name))
+        return self._target
+
+    def _hold(self) -> None:
+        # In the lane, so one after the other: of two tasks that await the same bridge, the first makes the object.
+        if self._target is UNMADE:
+            target = self._make()
+            self._lane = lane_of(target, self._lane)
+            self._target = target
+        self._holders += 1
+
+    def _release(self, _: None) -> None:
+        self._holders -= 1
+        if not self._holders:
+            target, self._target = self._target, UNMADE
+            self._lane = Lane()
+            self._dispose_of(target)
+
+    def __await__(self: Self) -> Generator[Any, None, Self]:
+        yield from self._open().__await__()
+        return self

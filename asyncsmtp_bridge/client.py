@@ -1,0 +1,392 @@
+"""The mirror: smtplib's classes with awaitable methods.
+
+Owns `AsyncSMTP`, `AsyncSMTP_SSL` and `AsyncLMTP`: the same methods, arguments, results and exceptions, in the order of
+smtplib's documentation, and the few places where the mirror must do more than call. It does not know pools, retries or
+settings.
+
+What differs from smtplib, and nothing else does:
+
+- Where no context is given, TLS is verified (`asyncsmtp_bridge.tls`).
+- ``connect`` tells the object the server's name, without which a verified ``starttls`` fails after ``SMTP()`` and after
+  ``"host:port"`` (gh-70039), and forgets what an earlier server had said, which smtplib would use unasked (gh-85642).
+- Leaving ``async with`` by an exception closes the connection without a QUIT, which would wait for a server that may
+  be what is wrong; and a QUIT waits for ten seconds at most.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import smtplib
+import socket
+import ssl
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, overload
+
+from . import session
+from .bridge import UNMADE, AsyncBridge, async_method, attribute, plain_method
+from .executor import BoundedExecutor, slots_of
+from .job import Job
+
+CLOSE_GRACE = 1.0
+"""Seconds that leaving ``async with`` by an exception waits for the worker to close the connection."""
+
+Self = TypeVar("Self", bound="AsyncSMTP")
+
+
+class AsyncSMTP(AsyncBridge[smtplib.SMTP]):
+    """An `smtplib.SMTP` with awaitable methods.
+
+    Three ways to begin::
+
+        async with AsyncSMTP("mail.example.org", 587) as smtp: ...
+        smtp = await AsyncSMTP("mail.example.org", 587)
+        smtp = AsyncSMTP(); await smtp.connect("mail.example.org", 587)
+
+    The object is made, the name looked up and the connection opened in a worker thread, never on the event loop. Calls
+    on one connection keep their order, and each is one unit: tasks can share a connection.
+
+    Cancelling a call that waits for its turn leaves the connection as it is. Cancelling one that runs frees the awaiter
+    at once and shuts the connection down, since nobody can know how much of the command the server has seen: the next
+    call raises `smtplib.SMTPServerDisconnected`, `connect` begins anew. What has not connected yet runs on in its
+    thread until it has, or its timeout ends it, and is closed then.
+
+    Args:
+        host: As for `smtplib.SMTP`, like all arguments up to `source_address`; ``timeout`` is in seconds for each
+            single network operation, and without limit if left out.
+        port: See there.
+        local_hostname: See there.
+        timeout: See there.
+        source_address: See there.
+        executor: Where the methods run; the default executor if left out.
+        smtp_class: An organisation's own subclass of `smtplib.SMTP`, made in place of it; the arguments are then its
+            own. It is looked up, like `smtplib.SMTP` itself, when the connection is made.
+
+    Raises:
+        TypeError: Arguments that the class does not take.
+    """
+
+    _stdlib_name: ClassVar[str] = "SMTP"
+
+    if TYPE_CHECKING:
+
+        @overload
+        def __init__(
+            self,
+            host: str = "",
+            port: int = 0,
+            local_hostname: str | None = None,
+            timeout: float | None = ...,
+            source_address: tuple[bytearray | bytes | str, int] | None = None,
+            *,
+            executor: BoundedExecutor | None = None,
+        ) -> None: ...
+        @overload
+        def __init__(
+            self,
+            *args: Any,
+            smtp_class: Callable[..., smtplib.SMTP],
+            executor: BoundedExecutor | None = None,
+            **kwargs: Any,
+        ) -> None: ...
+
+    def __init__(
+        self,
+        *args: Any,
+        executor: BoundedExecutor | None = None,
+        smtp_class: Callable[..., smtplib.SMTP] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        self._begin(executor)
+        self._construction = session.Construction(self._stdlib_name, smtp_class, args, kwargs)
+        # What was written to a session that is not made yet, because nothing is to be connected yet.
+        self._early: dict[str, Any] = {}
+        # What `async with` was entered with; the target is what its __enter__ returned, mostly the same object.
+        self._manager: smtplib.SMTP | None = None
+
+    @classmethod
+    def from_sync(cls: type[Self], existing: smtplib.SMTP, *, executor: BoundedExecutor | None = None) -> Self:
+        """Adopt a synchronous session, connected or not.
+
+        Mirrors of one session share its lane. The synchronous object stays usable through `__wrapped__`, but nothing
+        orders calls on it with those of the mirror.
+
+        Args:
+            existing: The session.
+            executor: Where its methods run; the default executor if left out.
+
+        Raises:
+            TypeError: It is no `smtplib.SMTP`.
+        """
+        if not isinstance(existing, session.SMTP):
+            raise TypeError(
+                f"from_sync() adopts an smtplib.SMTP, not {existing!r}; "
+                "in a test, MagicMock(spec=smtplib.SMTP) passes for one"
+            )
+        self = cls(executor=executor)
+        self._begin(executor, existing)
+        return self
+
+    # The methods, in the order of smtplib's documentation.
+
+    set_debuglevel = plain_method(smtplib.SMTP.set_debuglevel)
+    docmd = async_method(smtplib.SMTP.docmd)
+    connect = async_method(smtplib.SMTP.connect, via=session.connect)
+    helo = async_method(smtplib.SMTP.helo)
+    ehlo = async_method(smtplib.SMTP.ehlo)
+    ehlo_or_helo_if_needed = async_method(smtplib.SMTP.ehlo_or_helo_if_needed)
+    has_extn = plain_method(smtplib.SMTP.has_extn)
+    verify = async_method(smtplib.SMTP.verify)
+    vrfy = async_method(smtplib.SMTP.vrfy)
+    login = async_method(smtplib.SMTP.login)
+    auth = async_method(smtplib.SMTP.auth)
+    auth_cram_md5 = plain_method(smtplib.SMTP.auth_cram_md5)
+    auth_plain = plain_method(smtplib.SMTP.auth_plain)
+    auth_login = plain_method(smtplib.SMTP.auth_login)
+    starttls = async_method(smtplib.SMTP.starttls, via=session.starttls)
+    sendmail = async_method(smtplib.SMTP.sendmail)
+    send_message = async_method(smtplib.SMTP.send_message)
+    quit = async_method(smtplib.SMTP.quit)
+    close = async_method(smtplib.SMTP.close)
+
+    # Not in the documentation, but public.
+
+    send = async_method(smtplib.SMTP.send)
+    putcmd = async_method(smtplib.SMTP.putcmd)
+    getreply = async_method(smtplib.SMTP.getreply)
+    help = async_method(smtplib.SMTP.help)
+    rset = async_method(smtplib.SMTP.rset)
+    noop = async_method(smtplib.SMTP.noop)
+    mail = async_method(smtplib.SMTP.mail)
+    rcpt = async_method(smtplib.SMTP.rcpt)
+    data = async_method(smtplib.SMTP.data)
+    expn = async_method(smtplib.SMTP.expn)
+
+    debuglevel = attribute[int]("How much is printed to stderr; see `set_debuglevel`.")
+    timeout = attribute[float | None]("Seconds that each network operation may take.")
+    local_hostname = attribute[str]("The name that EHLO gives to the server.")
+    source_address = attribute[tuple[bytearray | bytes | str, int] | None]("Where connections come from.")
+    default_port = attribute[int]("The port if none is given.")
+    command_encoding = attribute[str]("How commands are encoded: ascii, or utf-8 for SMTPUTF8.")
+    sock = attribute[socket.socket | None]("The connection's socket, None when not connected.")
+    file = attribute[Any]("What replies are read from, None when not connected.")
+    helo_resp = attribute[bytes | None]("The server's reply to HELO.")
+    ehlo_msg = attribute[str]("The verb that EHLO is sent with: ehlo, or lhlo.")
+    ehlo_resp = attribute[bytes | None]("The server's reply to EHLO.")
+    does_esmtp = attribute[bool]("Whether the server speaks ESMTP.")
+    esmtp_features = attribute[dict[str, str]]("The extensions that the server offers, in lower case.")
+    user = attribute[str]("The user name of the last `login`.")
+    password = attribute[str]("The password of the last `login`.")
+
+    # The context manager.
+
+    async def __aenter__(self: Self) -> Self:
+        manager = await self._open()
+        # The object's own: a subclass may do something there, and a test's mock acts through what it returns.
+        entered = await self._perform(self._job("__aenter__", manager.__enter__))
+        self._manager, self._target = manager, entered
+        return self
+
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        if exc_type is None:
+            await self._perform(self._job("__aexit__", session.leave, self._manager))
+        else:
+            self._interrupt()
+            await self._close_soon()
+
+    def _job(self, name: str, func: Callable[..., Any], *args: Any) -> Job:
+        return Job(func, args, {}, self._lane, label=f"{type(self).__name__}.{name}")
+
+    async def _close_soon(self) -> None:
+        """Close the connection behind whatever runs on it; wait for that, but not for long."""
+        slots = slots_of(self._executor)
+        job = self._job("close", self._target.close)
+        # A full or closed executor cannot close it: it is shut down, and the garbage collector does the rest.
+        with suppress(RuntimeError):
+            slots.submit(job)
+            closing = asyncio.ensure_future(slots.outcome(job))
+            _closing.add(closing)
+            closing.add_done_callback(_closed)
+            await asyncio.wait({closing}, timeout=CLOSE_GRACE)
+
+    # How a session is made, and what it is before it is made.
+
+    def _make(self) -> smtplib.SMTP:
+        made = self._construction()
+        for name, value in self._early.items():
+            setattr(made, name, value)
+        return made
+
+    def _dispose_of(self, target: smtplib.SMTP) -> None:
+        target.close()
+
+    async def _ready(self) -> smtplib.SMTP:
+        if self._target is UNMADE and not self._construction.connects:
+            return await self._open()
+        return self.__wrapped__
+
+    def _get(self, name: str) -> Any:
+        if self._target is not UNMADE or self._construction.connects:
+            return super()._get(name)
+        if name == "set_debuglevel":
+            return partial(self._set, "debuglevel")
+        if name in self._early:
+            return self._early[name]
+        value = getattr(self._construction.make_session, name, UNMADE)
+        return super()._get(name) if value is UNMADE or callable(value) else value
+
+    @classmethod
+    def _class_attribute(cls, name: str, declared: object) -> Any:
+        return getattr(getattr(smtplib, cls._stdlib_name), name, declared)
+
+    def _set(self, name: str, value: Any) -> None:
+        if self._target is UNMADE and not self._construction.connects:
+            self._early[name] = value
+        else:
+            super()._set(name, value)
+
+    def _why_unmade(self) -> str:
+        name = type(self).__name__
+        if not self._construction.connects:
+            return f"{name}() is made when it is first awaited: 'await smtp.connect(host, port)' before you look at it"
+        return (
+            f"{name}({self._construction.host or '...'!r}) was never awaited, so it is not connected: "
+            f"write 'smtp = await {name}(...)' or 'async with {name}(...) as smtp:'"
+        )
+
+    def __repr__(self) -> str:
+        if self._target is UNMADE or getattr(self._target, "sock", None) is None:
+            state = "not connected"
+        else:
+            state = "connected"
+        host = getattr(self._target, "_host", None) or self._construction.host
+        return f"<{type(self).__name__} {host if isinstance(host, str) else 'without host'}, {state}>"
+
+    def _interrupt(self) -> None:
+        session.shut_down(self._target)
+
+    @classmethod
+    def _where_synchronous_methods_go(cls) -> str:
+        return "put it into a subclass of smtplib.SMTP, and pass that as smtp_class= to the mirror"
+
+
+class AsyncSMTP_SSL(AsyncSMTP):  # noqa: N801 - smtplib's name
+    """An `smtplib.SMTP_SSL` with awaitable methods: TLS from the first byte, mostly on port 465 (RFC 8314).
+
+    Without a context the server's certificate is verified, unlike in smtplib; the error for one that is refused says
+    how to trust it.
+
+    Args:
+        host: As for `AsyncSMTP`.
+        port: 465 if left out.
+        local_hostname: As for `AsyncSMTP`.
+        timeout: As for `AsyncSMTP`.
+        source_address: As for `AsyncSMTP`.
+        context: The TLS context; ``configure(tls_context=...)`` or the system's trust store if left out.
+        executor: As for `AsyncSMTP`.
+        smtp_class: As for `AsyncSMTP`.
+    """
+
+    _stdlib_name = "SMTP_SSL"
+
+    context = attribute[ssl.SSLContext]("The TLS context.")
+
+    if TYPE_CHECKING:
+
+        @overload
+        def __init__(
+            self,
+            host: str = "",
+            port: int = 0,
+            local_hostname: str | None = None,
+            *,
+            timeout: float | None = ...,
+            source_address: tuple[bytearray | bytes | str, int] | None = None,
+            context: ssl.SSLContext | None = None,
+            executor: BoundedExecutor | None = None,
+        ) -> None: ...
+        @overload
+        def __init__(
+            self,
+            *args: Any,
+            smtp_class: Callable[..., smtplib.SMTP],
+            executor: BoundedExecutor | None = None,
+            **kwargs: Any,
+        ) -> None: ...
+        def __init__(self, *args: Any, **kwargs: Any) -> None: ...
+
+
+class AsyncLMTP(AsyncSMTP):
+    """An `smtplib.LMTP` with awaitable methods (RFC 2033), for TCP and, with a path as the host, Unix sockets.
+
+    Args:
+        host: The host, or the absolute path of a Unix socket.
+        port: 2003 if left out.
+        local_hostname: As for `AsyncSMTP`.
+        source_address: As for `AsyncSMTP`.
+        timeout: As for `AsyncSMTP`; mind that smtplib has the last two in another order here.
+        executor: As for `AsyncSMTP`.
+        smtp_class: As for `AsyncSMTP`.
+    """
+
+    _stdlib_name = "LMTP"
+
+    connect = async_method(smtplib.LMTP.connect, via=session.connect)
+
+    if TYPE_CHECKING:
+
+        @overload
+        def __init__(
+            self,
+            host: str = "",
+            port: int = 2003,
+            local_hostname: str | None = None,
+            source_address: tuple[bytearray | bytes | str, int] | None = None,
+            timeout: float | None = ...,
+            *,
+            executor: BoundedExecutor | None = None,
+        ) -> None: ...
+        @overload
+        def __init__(
+            self,
+            *args: Any,
+            smtp_class: Callable[..., smtplib.SMTP],
+            executor: BoundedExecutor | None = None,
+            **kwargs: Any,
+        ) -> None: ...
+        def __init__(self, *args: Any, **kwargs: Any) -> None: ...
+
+
+# Closings that nobody waits for any more; the event loop itself keeps only weak references to its tasks.
+_closing: set[asyncio.Future[Any]] = set()
+
+
+def _closed(closing: asyncio.Future[Any]) -> None:
+    _closing.discard(closing)
+    if not closing.cancelled():
+        closing.exception()  # looked at: that a connection was broken already is no news
+
+
+def _add_signature(mirror: type[AsyncSMTP], original: type) -> None:
+    """Let ``inspect.signature`` and ``help`` show what smtplib of this interpreter takes, and the two that join it."""
+    signature = inspect.signature(original)
+    extra = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
+        for name, annotation in (
+            ("executor", "BoundedExecutor | None"),
+            ("smtp_class", "Callable[..., smtplib.SMTP] | None"),
+        )
+    ]
+    mirror.__signature__ = signature.replace(  # type: ignore[attr-defined] # inspect reads it, typeshed has it not
+        parameters=[*signature.parameters.values(), *extra]
+    )
+
+
+_add_signature(AsyncSMTP, smtplib.SMTP)
+_add_signature(AsyncSMTP_SSL, smtplib.SMTP_SSL)
+_add_signature(AsyncLMTP, smtplib.LMTP)

@@ -1,0 +1,18 @@
+"""What every test of the package starts from."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from asyncsmtp_bridge import defaults, executor
+
+
+@pytest.fixture(autouse=True)
+def fresh_defaults(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No test finds what another has configured, or another's default executor."""
+    monkeypatch.delenv(defaults.SIZE_VARIABLE, raising=False)
+    defaults._reset()
+    executor._forget_default()
+    yield
+    defaults._reset()
+    executor._forget_default()
