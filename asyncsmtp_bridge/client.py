@@ -70,6 +70,7 @@ class AsyncSMTP(AsyncBridge[smtplib.SMTP]):
     """
 
     _stdlib_name: ClassVar[str] = "SMTP"
+    __signature__: ClassVar[inspect.Signature]
 
     if TYPE_CHECKING:
 
@@ -382,9 +383,7 @@ def _add_signature(mirror: type[AsyncSMTP], original: type) -> None:
             ("smtp_class", "Callable[..., smtplib.SMTP] | None"),
         )
     ]
-    mirror.__signature__ = signature.replace(  # type: ignore[attr-defined] # inspect reads it, typeshed has it not
-        parameters=[*signature.parameters.values(), *extra]
-    )
+    mirror.__signature__ = signature.replace(parameters=[*signature.parameters.values(), *extra])
 
 
 _add_signature(AsyncSMTP, smtplib.SMTP)

@@ -101,7 +101,7 @@ def connect(session: smtplib.SMTP, *args: Any, **kwargs: Any) -> tuple[int, byte
         session.does_esmtp = False
         host = args[0] if args else kwargs.get("host", "localhost")
         port = args[1] if len(args) > 1 else kwargs.get("port", 0)
-        session._host = _split(host, port)[0]  # type: ignore[attr-defined] # there is no public way
+        vars(session)["_host"] = _split(host, port)[0]  # there is no public way
     with refusal_explained(getattr(session, "context", None)):  # that of SMTP_SSL
         return session.connect(*args, **kwargs)
 
