@@ -1,0 +1,38 @@
+"""Which entries there are.
+
+An entry is a module of this package: its docstring says what is measured and how, its `measure` does it. A new one
+joins by being named in `_MODULES`; it imports its peers where it uses them, since any of them may not be installed.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import ModuleType
+
+from . import bound, hop
+from .measurement import Plan, Table
+
+_MODULES: tuple[ModuleType, ...] = (hop, bound)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Something that can be measured."""
+
+    name: str
+    description: str
+    measure: Callable[[Plan], list[Table]]
+
+    @property
+    def summary(self) -> str:
+        """The first line of the description."""
+        return self.description.partition("\n")[0]
+
+
+def _entry(module: ModuleType) -> Entry:
+    return Entry(module.__name__.rpartition(".")[2], inspect.getdoc(module) or "", module.measure)
+
+
+ENTRIES: dict[str, Entry] = {entry.name: entry for entry in map(_entry, _MODULES)}

@@ -1,0 +1,65 @@
+"""The benchmark runner works; what it measures is for readers, not for tests."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+
+def runner(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "tests.benchmarks", *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=50, check=False)
+
+
+def test_list_names_every_entry_in_one_line_each() -> None:
+    done = runner("--list")
+    assert done.returncode == 0, done.stderr
+    assert [line.split()[0] for line in done.stdout.splitlines()] == ["hop", "bound"]
+
+
+def test_a_mistyped_entry_is_answered_with_the_entries_there_are() -> None:
+    done = runner("hopp")
+    assert done.returncode == 2
+    assert "no entry 'hopp'; there are: hop, bound. Did you mean hop?" in done.stderr
+    assert done.stdout == ""
+
+
+def test_runs_must_be_a_positive_number() -> None:
+    done = runner("hop", "--runs", "0")
+    assert done.returncode == 2
+    assert "1 or more" in done.stderr
+
+
+def test_quick_hop_prints_markdown_and_writes_every_sample_as_json(tmp_path: Path) -> None:
+    file = tmp_path / "figures.json"
+    done = runner("hop", "--quick", "--runs", "2", "--json", str(file))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("| peer") == 3
+    report = json.loads(file.read_text(encoding="utf-8"))
+    assert report["environment"].keys() == {"python", "platform", "cores", "loop", "peers"}
+    assert (report["runs"], report["quick"]) == (2, True)
+    tables = report["entries"]["hop"]
+    assert [table["parameters"]["callers"] for table in tables] == [1, 8, 64]
+    for table in tables:
+        rows = {row["peer"]: row for row in table["rows"]}
+        assert len(rows) == 5
+        ours = rows["BoundedExecutor(8).run"]
+        assert ours["min_us"] <= ours["median_us"] <= ours["max_us"]
+        assert ours["ratio_min"] <= ours["ratio"] <= ours["ratio_max"]
+        assert len(ours["samples_us"]) == 2
+        assert rows["asyncio.to_thread"]["ratio"] == 1
+
+
+def test_quick_bound_reports_every_peers_peak_and_ours_is_the_limit(tmp_path: Path) -> None:
+    file = tmp_path / "figures.json"
+    done = runner("bound", "--quick", "--json", str(file))
+    assert done.returncode == 0, done.stderr
+    [table] = json.loads(file.read_text(encoding="utf-8"))["entries"]["bound"]
+    peaks = {row["peer"]: row.get("peak") for row in table["rows"]}
+    assert len(peaks) == 4
+    assert 1 <= peaks["BoundedExecutor(2).run"] <= 2
+    assert 1 <= peaks["BoundedExecutor.shared(2).run"] <= 2
