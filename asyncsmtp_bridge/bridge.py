@@ -20,7 +20,7 @@ from collections.abc import Callable, Coroutine, Generator
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, cast, overload
 
 from .executor import BoundedExecutor, slots_of
-from .job import Job
+from .job import Job, LaneJob
 from .lane import Lane, lane_of
 
 P = ParamSpec("P")
@@ -54,9 +54,9 @@ class async_method(Generic[P, R]):  # noqa: N801 - reads as the declaration that
         async def call(self: AsyncBridge[Any], /, *args: Any, **kwargs: Any) -> Any:
             target = await self._ready()
             if via is None:
-                job = Job(getattr(target, target_name), args, kwargs, self._lane)
+                job = LaneJob(getattr(target, target_name), args, kwargs, self._lane)
             else:
-                job = Job(via, (target, *args), kwargs, self._lane, label=call.__qualname__)
+                job = LaneJob(via, (target, *args), kwargs, self._lane, label=call.__qualname__)
             del args, kwargs  # not to be seen in this frame's variables by whoever collects them
             return await self._perform(job)
 
@@ -238,7 +238,7 @@ class AsyncBridge(Generic[T]):
 
             @functools.wraps(value)
             async def call(*args: Any, **kwargs: Any) -> Any:
-                job = Job(getattr(await self._ready(), name), args, kwargs, self._lane)
+                job = LaneJob(getattr(await self._ready(), name), args, kwargs, self._lane)
                 del args, kwargs
                 return await self._perform(job)
 
@@ -296,7 +296,7 @@ class AsyncBridge(Generic[T]):
         """
         if self._target is UNMADE:
             name = f"{type(self).__name__}()"
-            await self._perform(Job(self._hold, (), {}, self._lane, self._release, name))
+            await self._perform(LaneJob(self._hold, (), {}, self._lane, label=name, discard=self._release))
         return self._target
 
     def _hold(self) -> None:

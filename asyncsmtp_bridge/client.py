@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, overload
 from . import session
 from .bridge import UNMADE, AsyncBridge, async_method, attribute, plain_method
 from .executor import BoundedExecutor, slots_of
-from .job import Job
+from .job import LaneJob
 
 CLOSE_GRACE = 1.0
 """Seconds that leaving ``async with`` by an exception waits for the worker to close the connection."""
@@ -200,8 +200,8 @@ class AsyncSMTP(AsyncBridge[smtplib.SMTP]):
             self._interrupt()
             await self._close_soon()
 
-    def _job(self, name: str, func: Callable[..., Any], *args: Any) -> Job:
-        return Job(func, args, {}, self._lane, label=f"{type(self).__name__}.{name}")
+    def _job(self, name: str, func: Callable[..., Any], *args: Any) -> LaneJob:
+        return LaneJob(func, args, {}, self._lane, label=f"{type(self).__name__}.{name}")
 
     async def _close_soon(self) -> None:
         """Close the connection behind whatever runs on it; wait for that, but not for long."""

@@ -63,6 +63,9 @@ class DedicatedSlots(Slots):
         except asyncio.CancelledError:
             self.let_go(job)
             raise
+        except GeneratorExit:
+            self.let_go_from_finalizer(job)
+            raise
         return job.take()
 
     def loop_is_gone(self, job: Job) -> None:
@@ -72,7 +75,7 @@ class DedicatedSlots(Slots):
         self._tell_failure(job)
 
     def _wind_up(self, job: Job) -> None:
-        super()._wind_up(job)
+        Slots._wind_up(self, job)  # every call of everybody passes here, and super() costs
         if not job.abandoned:
             job.inbox.put(job)
 

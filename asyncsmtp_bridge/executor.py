@@ -12,7 +12,7 @@ import threading
 import weakref
 from collections.abc import Callable
 from types import TracebackType
-from typing import ParamSpec, TypeVar, cast
+from typing import ParamSpec, TypeVar
 
 from . import defaults
 from .dedicated import DedicatedSlots
@@ -116,6 +116,8 @@ class BoundedExecutor:
         weakref.finalize(self, self._slots.close_from_finalizer).atexit = False
 
     def __repr__(self) -> str:
+        if not hasattr(self, "_slots"):  # as seen in the frames of an __init__ that raised
+            return f"<{type(self).__name__}, not made>"
         stats = self.stats()
         kind = "BoundedExecutor.shared" if isinstance(self._slots, SharedSlots) else "BoundedExecutor"
         state = "closed" if self._slots.closed else f"{stats.running} running, {stats.pending} pending"
@@ -147,7 +149,8 @@ class BoundedExecutor:
         del func, args, kwargs  # not to be seen in this frame's variables by whoever collects them
         slots = self._slots
         slots.submit(job)
-        return cast(R, await slots.outcome(job))
+        result: R = await slots.outcome(job)
+        return result
 
     def stats(self) -> ExecutorStats:
         """Return what runs and waits, and what was counted since the executor was made."""
@@ -226,7 +229,8 @@ async def to_thread(func: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) 
     del func, args, kwargs
     slots = slots_of(None)
     slots.submit(job)
-    return cast(R, await slots.outcome(job))
+    result: R = await slots.outcome(job)
+    return result
 
 
 def slots_of(executor: BoundedExecutor | None) -> Slots:

@@ -11,12 +11,14 @@ also why a `Job` has no telling ``repr``.
 
 from __future__ import annotations
 
+import _thread
 import asyncio
 import contextvars
 import enum
 import functools
 import logging
 import os
+import sys
 import threading
 import weakref
 from asyncio import get_running_loop
@@ -61,28 +63,22 @@ class Job:
         func: The blocking function.
         args: Its positional arguments.
         kwargs: Its keyword arguments.
-        lane: The FIFO in which the job has its turn, if it must not overlap with others.
-        discard: Called with the function's result, in a worker, when nobody is left to receive it: closes a
-            connection that was opened for an awaiter that was cancelled meanwhile.
-        label: What to call the job in logs and errors; the function's qualified name if left out.
     """
 
-    # Written by the loop's thread before the job is submitted: func, args, kwargs, context, inbox, future, lane,
-    # discard, slots, admitted_at. By the worker that claimed it: thread, started_at, returned_at, result, error.
+    # Every call of everybody makes one: it has no field that not every call needs.
+    # Written by the loop's thread before the job is submitted: func, args, kwargs, context, inbox, future, slots,
+    # admitted_at. By the worker that claimed it: thread, started_at, returned_at, result, error.
     # Under the lock of its Slots: state, abandoned. After that by one side only, as the state says.
     __slots__ = (
         "_args",
         "_context",
         "_func",
         "_kwargs",
-        "_label",
         "abandoned",
         "admitted_at",
-        "discard",
         "error",
         "future",
         "inbox",
-        "lane",
         "result",
         "returned_at",
         "slots",
@@ -96,27 +92,26 @@ class Job:
     started_at: float
     returned_at: float
     thread: int
+    result: Any
+    error: BaseException | None
+
+    # What only a `LaneJob` has.
+    lane: Lane | None = None
+    discard: Callable[[Any], object] | None = None
+    label: str | None = None
 
     def __init__(
         self,
         func: Callable[..., Any],
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
-        lane: Lane | None = None,
-        discard: Callable[[Any], object] | None = None,
-        label: str | None = None,
     ) -> None:
         self._func = func
         self._args: Any = args
         self._kwargs: Any = kwargs
         self._context: Any = contextvars.copy_context()
-        self.lane = lane
-        self.discard = discard
-        self._label = label
         self.state = WAITING
         self.abandoned = False
-        self.result: Any = None
-        self.error: BaseException | None = None
         loop = get_running_loop()
         try:
             inbox = _current.inbox
@@ -128,8 +123,8 @@ class Job:
     @property
     def name(self) -> str:
         """What runs, for logs and errors: never an argument."""
-        if self._label is not None:
-            return self._label
+        if self.label is not None:
+            return self.label
         func = self._func
         while isinstance(func, functools.partial):
             func = func.func
@@ -143,12 +138,15 @@ class Job:
     def execute(self, around: Around | None) -> None:
         """Call the function, in the job's own copy of the caller's context, and keep what comes of it."""
         try:
-            if around is None:
+            if around is not None:
+                self.result = self._context.run(self._call_within, around)
+            elif self._kwargs:
                 self.result = self._context.run(self._func, *self._args, **self._kwargs)
             else:
-                self.result = self._context.run(self._call_within, around)
+                self.result = self._context.run(self._func, *self._args)
+            self.error = None
         except BaseException as error:  # whatever it is, it belongs to the awaiter
-            self.error = self._carried(error)
+            self.result, self.error = None, self._carried(error)
         self.returned_at = monotonic()
         # Now, and not with the job: a large message need not live as long as its result.
         self._args = self._kwargs = self._context = None
@@ -178,15 +176,46 @@ class Job:
 
     def take(self) -> Any:
         """Return the function's result or raise its exception, once."""
-        error, self.error = self.error, None
-        result, self.result = self.result, None
+        error = self.error
         if error is None:
-            return result
+            return self.result
+        self.error = None
         try:
             raise error
         finally:
             # The exception's traceback holds this frame: without this the frame would hold the exception, too.
             del error
+
+
+class LaneJob(Job):
+    """A call on an object: it has its turn in the object's lane, and may make something that must be disposed of.
+
+    Args:
+        func: The blocking function.
+        args: Its positional arguments.
+        kwargs: Its keyword arguments.
+        lane: The FIFO in which the job has its turn, if it has one.
+        label: What to call the job in logs and errors; the function's qualified name if left out.
+        discard: Called with the function's result, in a worker, when nobody is left to receive it: closes a
+            connection that was opened for an awaiter that was cancelled meanwhile.
+    """
+
+    __slots__ = ("discard", "label", "lane")
+
+    def __init__(
+        self,
+        func: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        lane: Lane | None,
+        *,
+        label: str | None = None,
+        discard: Callable[[Any], object] | None = None,
+    ) -> None:
+        super().__init__(func, args, kwargs)
+        self.lane = lane
+        self.label = label
+        self.discard = discard
 
 
 class Inbox:
@@ -204,6 +233,7 @@ class Inbox:
         # find it clear at once wake the loop twice, which does no harm.
         self._tray: deque[Job] = deque()
         self._armed = False
+        self.pid = os.getpid()
 
     def put(self, job: Job) -> None:
         """Have the job's future resolved on the loop, from any thread.
@@ -214,12 +244,18 @@ class Inbox:
         if self._armed:
             return
         self._armed = True
-        if not call_on_loop(self.loop(), self._empty):
-            self._armed = False
-            for stranded in self._take_out():
-                stranded.slots.loop_is_gone(stranded)
+        wake_up = WakeUp(self)
+        if not call_on_loop(self.loop(), wake_up):
+            wake_up.inbox = None
+            self.strand()
 
-    def _empty(self) -> None:
+    def strand(self) -> None:
+        """Send every job that has come in back to its slots, because the loop was closed; on any thread."""
+        self._armed = False
+        for stranded in self._take_out():
+            stranded.slots.loop_is_gone(stranded)
+
+    def empty(self) -> None:
         """Resolve the future of every job that has come in; on the loop's thread."""
         self._armed = False
         for job in self._take_out():
@@ -231,6 +267,36 @@ class Inbox:
         with suppress(IndexError):
             while True:
                 yield self._tray.popleft()
+
+
+class WakeUp:
+    """One call of `Inbox.empty`, on its way to the loop.
+
+    A loop that is closed before it comes to it drops it. Then those who wait for the slots that came with it must hear
+    of that; nobody else will tell them.
+    """
+
+    __slots__ = ("inbox",)
+
+    def __init__(self, inbox: Inbox) -> None:
+        self.inbox: Inbox | None = inbox
+
+    def __call__(self) -> None:
+        inbox, self.inbox = self.inbox, None
+        if inbox is not None:
+            inbox.empty()
+
+    def __del__(
+        self,
+        is_finalizing: Callable[[], bool] = sys.is_finalizing,
+        getpid: Callable[[], int] = os.getpid,
+        start: Callable[..., object] = _thread.start_new_thread,
+    ) -> None:
+        inbox = self.inbox
+        if inbox is not None and not is_finalizing() and inbox.pid == getpid():
+            # A garbage collection may have brought us to a place where this thread holds a lock.
+            with suppress(RuntimeError):
+                start(inbox.strand, ())
 
 
 def call_on_loop(loop: asyncio.AbstractEventLoop | None, callback: Callable[..., object], *args: Any) -> bool:

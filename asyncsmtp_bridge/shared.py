@@ -54,7 +54,7 @@ class SharedSlots(Slots):
 
         def hand_over(_: asyncio.Future[None]) -> None:
             try:
-                loop.run_in_executor(None, self._serve, job)  # type: ignore[unused-awaitable]
+                loop.run_in_executor(None, self._serve, job)
             except RuntimeError as error:  # the loop's executor was shut down
                 self.give_up(job, error)
 
@@ -69,6 +69,9 @@ class SharedSlots(Slots):
             await job.future
             if job.state is WAITING:
                 await asyncio.to_thread(self._serve, job)
+        except GeneratorExit:
+            self.let_go_from_finalizer(job)
+            raise
         except BaseException:
             # Cancelled; or refused, because the loop's default executor was shut down.
             self.let_go(job)

@@ -17,11 +17,12 @@ import weakref
 from collections import OrderedDict, deque
 from collections.abc import Callable
 from contextlib import suppress
+from threading import get_ident
 from time import monotonic
 from typing import Any
 
 from .defaults import Around
-from .job import RETURNED, RUNNING, WAITING, WITHDRAWN, Job, logger
+from .job import RETURNED, RUNNING, WAITING, WITHDRAWN, Job, LaneJob, logger
 from .stats import ExecutorObserver, ExecutorStats, JobEvent
 
 
@@ -108,7 +109,7 @@ class Slots:
             ExecutorFull: All slots are taken and `max_pending` calls wait.
             RuntimeError: The executor is closed, or this is one of its own threads.
         """
-        if threading.get_ident() in self._running:
+        if get_ident() in self._running:
             self.refuse_own_thread()
         job.slots = self
         todo = None
@@ -142,7 +143,7 @@ class Slots:
 
     def refuse_own_thread(self) -> None:
         """Raise if the caller occupies one of the slots that it wants to wait for."""
-        if threading.get_ident() in self._running:
+        if get_ident() in self._running:
             raise RuntimeError(
                 f"executor {self.name!r} was called from one of its own threads; that thread would wait for a slot "
                 "that it occupies itself. Call the function directly, or use another executor"
@@ -178,12 +179,17 @@ class Slots:
         elif self.observer is not None:
             self._tell(job, "job_abandoned")
 
+    def let_go_from_finalizer(self, job: Job) -> None:
+        """The awaiter was thrown away unfinished, perhaps by a garbage collection on a thread that holds a lock."""
+        with suppress(RuntimeError):  # at interpreter exit no thread starts any more
+            _thread.start_new_thread(self.let_go, (job,))
+
     def give_up(self, job: Job, error: BaseException) -> None:
         """Fail a job that no worker will ever take; no effect on any other."""
         with self._lock:
             if not self._withdraw(job):
                 return
-            job.error = error
+            job.result, job.error = None, error
         self._after_withdrawal(job)
         if not job.future.done():
             job.inbox.put(job)
@@ -226,11 +232,10 @@ class Slots:
             return
         if job.discard is None:
             return
-        result, job.result = job.result, None
         # Disposing of a connection blocks, so it is a job, too, in the same lane. A full or closed executor leaves it
         # to the garbage collector.
         with suppress(RuntimeError):
-            disposal = Job(job.discard, (result,), {}, job.lane)
+            disposal = LaneJob(job.discard, (job.result,), {}, job.lane)
             self.submit(disposal)
             self._leave_unawaited(disposal)
 
@@ -289,7 +294,7 @@ class Slots:
             function=job.name,
             waited=job.started_at - job.admitted_at,
             ran=monotonic() - job.started_at,
-            error=job.error,
+            error=job.error if job.state is RETURNED else None,
         )
         try:
             getattr(self.observer, what)(event)

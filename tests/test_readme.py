@@ -1,0 +1,73 @@
+"""The README's code does what the README says, against a real server."""
+
+from __future__ import annotations
+
+import re
+import socket
+from collections.abc import Iterator
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.servers import Server, smtp_server
+
+README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def code() -> dict[str, Any]:
+    """Everything that the code blocks define; the first block is a line out of context.
+
+    Each block is a module of its own that sees what the blocks before it defined.
+    """
+    blocks = re.findall(r"^```python\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+    names: dict[str, Any] = {}
+    for block in blocks[1:]:
+        module = dict(names)
+        exec(compile(block, "README.md", "exec"), module)
+        names.update(module)
+    return names
+
+
+@pytest.fixture
+def mail_example_org(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    """A real server that answers for mail.example.org."""
+    connect = socket.create_connection
+    with smtp_server() as server:
+
+        def redirected(address: tuple[str, int], *args: Any, **kwargs: Any) -> socket.socket:
+            assert address == ("mail.example.org", 587)
+            return connect(("127.0.0.1", server.port), *args, **kwargs)
+
+        monkeypatch.setattr(socket, "create_connection", redirected)
+        yield server
+
+
+async def test_the_legacy_function_can_be_awaited(code: dict[str, Any], mail_example_org: Server) -> None:
+    await code["on_order"]("bert@example.org")
+    await code["on_many_orders"](["cleo@example.org", "dora@example.org"])
+    assert mail_example_org.mailbox.recipients == ["bert@example.org", "cleo@example.org", "dora@example.org"]
+
+
+async def test_smtplib_code_delivers_the_same_before_and_after(code: dict[str, Any], mail_example_org: Server) -> None:
+    message = EmailMessage()
+    message["From"], message["To"] = "anna@example.org", "bert@example.org"
+    message.set_content("x\n")
+    code["send_report"](message)
+    await code["send_report_async"](message)
+    first, second = mail_example_org.mailbox.bodies
+    assert first == second
+
+
+async def test_a_class_gets_an_awaitable_face(code: dict[str, Any]) -> None:
+    mailer = code["AsyncCorpMailer"](code["CorpMailer"]())
+    assert await mailer.send("bert@example.org", subject="Hi") == 18
+
+
+def test_there_are_exactly_two_set_up_commands() -> None:
+    commands = re.findall(r"^python3 -m venv .*$", README, re.MULTILINE)
+    assert len(commands) == 2
+    assert commands[0].endswith("asyncsmtp-bridge demo")
+    assert commands[1].endswith("python -m pytest")
