@@ -141,7 +141,7 @@ class ScriptedServer:
 
     def _serve(self, talk: Talk) -> None:
         self.connected.set()
-        with suppress(OSError, EOFError):
+        with suppress(OSError, EOFError, ValueError):  # ValueError: closed in the middle of a read
             self._script(talk)
         talk.close()
 

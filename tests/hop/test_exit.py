@@ -102,17 +102,18 @@ def test_call_that_ends_within_the_grace_is_waited_for() -> None:
 def test_calls_that_have_not_begun_never_run_at_exit() -> None:
     ended = python(
         """
-        import asyncio, atexit, threading
-        from asyncsmtp_bridge import BoundedExecutor
+        import asyncio, threading, time
+        from asyncsmtp_bridge import BoundedExecutor, configure
         from asyncsmtp_bridge.executor import slots_of
         from asyncsmtp_bridge.job import Job, LaneJob
         from asyncsmtp_bridge.lane import Lane
+        configure(exit_grace=30)
         executor, lane = BoundedExecutor(1), Lane()
-        entered, go = threading.Event(), threading.Event()
-        atexit.register(go.set)
+        entered = threading.Event()
         def func():
             entered.set()
-            go.wait()
+            while executor.stats().pending:  # until those behind it are given up
+                time.sleep(0.001)
             print("ended")
         async def main():
             slots = slots_of(executor)

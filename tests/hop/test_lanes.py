@@ -11,6 +11,7 @@ import pytest
 from asyncsmtp_bridge import ExecutorFull
 from asyncsmtp_bridge import lane as lanes
 from asyncsmtp_bridge.executor import slots_of
+from asyncsmtp_bridge.job import LaneJob
 from asyncsmtp_bridge.lane import Lane, lane_of
 
 from .conftest import Kind
@@ -222,6 +223,11 @@ async def test_one_lane_on_event_loops_in_several_threads_runs_one_at_a_time(kin
         await caller()
     assert peak == [1]
     assert executor.stats().done == 600
+
+
+async def test_job_is_called_by_its_label_where_it_has_one() -> None:
+    assert LaneJob(int, (), {}, Lane(), label="SMTP.sendmail").name == "SMTP.sendmail"
+    assert LaneJob(int, (), {}, Lane()).name == "int"
 
 
 class Target:

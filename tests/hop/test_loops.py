@@ -10,6 +10,7 @@ import pytest
 
 from asyncsmtp_bridge import BoundedExecutor
 from asyncsmtp_bridge.executor import slots_of
+from asyncsmtp_bridge.job import call_on_loop
 
 from .conftest import Kind
 from .gate import Gate, busy, in_thread, new_job, run_job, settled, soon, until, wait_until
@@ -244,3 +245,25 @@ async def test_new_event_loop_on_the_same_thread_gets_its_own_results(kind: Kind
                 loop.close()
 
     assert await asyncio.to_thread(use) == [1, 1, 1, 1]
+
+
+def test_nothing_is_called_on_a_loop_that_is_no_more() -> None:
+    called: list[int] = []
+    loop = asyncio.new_event_loop()
+    loop.close()
+    assert not call_on_loop(loop, called.append, 1)
+    assert not call_on_loop(None, called.append, 1)
+    assert called == []
+
+
+def test_loop_that_refuses_though_it_is_not_closed_is_an_error() -> None:
+    class Refusing(asyncio.SelectorEventLoop):
+        def call_soon_threadsafe(self, *args: object, **kwargs: object) -> asyncio.Handle:  # type: ignore[override]
+            raise RuntimeError("Non-thread-safe operation")
+
+    loop = Refusing()
+    try:
+        with pytest.raises(RuntimeError, match="Non-thread-safe"):
+            call_on_loop(loop, int)
+    finally:
+        loop.close()

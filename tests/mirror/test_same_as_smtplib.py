@@ -91,7 +91,7 @@ def test_the_namespace_has_everything_public_of_the_module() -> None:
     assert theirs <= set(namespace.__all__)
     for name in theirs - {"SMTP", "SMTP_SSL", "LMTP"}:
         assert getattr(namespace, name) is getattr(smtplib, name)
-    assert [namespace.SMTP, namespace.SMTP_SSL, namespace.LMTP] == [mirror for mirror, _ in PAIRS]
+    assert [mirror for mirror, _ in PAIRS] == [namespace.SMTP, namespace.SMTP_SSL, namespace.LMTP]
 
 
 def test_every_public_name_of_the_package_is_documented() -> None:
