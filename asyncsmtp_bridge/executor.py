@@ -77,8 +77,8 @@ class BoundedExecutor:
         context, exceptions and statistics are the same. What the loop's executor does, it goes on doing: it starts
         threads on the loop's thread; at interpreter exit it waits for a stuck call for ever; in the child of a
         ``fork()`` only a new event loop can use it; and when others fill it, mail waits behind them, and they and
-        every DNS lookup wait behind mail. A loop that is stopped, not closed, while calls of it wait keeps the slot
-        that it is handed until it runs again or is closed.
+        every DNS lookup wait behind mail. A loop that is stopped while calls of it wait keeps the slot that it is
+        handed until it runs again, or is closed and followed by another loop on its thread.
 
         Args:
             size: As for a dedicated executor.

@@ -11,14 +11,12 @@ also why a `Job` has no telling ``repr``.
 
 from __future__ import annotations
 
-import _thread
 import asyncio
 import contextvars
 import enum
 import functools
 import logging
 import os
-import sys
 import threading
 import weakref
 from asyncio import get_running_loop
@@ -233,7 +231,6 @@ class Inbox:
         # find it clear at once wake the loop twice, which does no harm.
         self._tray: deque[Job] = deque()
         self._armed = False
-        self.pid = os.getpid()
 
     def put(self, job: Job) -> None:
         """Have the job's future resolved on the loop, from any thread.
@@ -244,18 +241,16 @@ class Inbox:
         if self._armed:
             return
         self._armed = True
-        wake_up = WakeUp(self)
-        if not call_on_loop(self.loop(), wake_up):
-            wake_up.inbox = None
+        if not call_on_loop(self.loop(), self._empty):
             self.strand()
 
     def strand(self) -> None:
-        """Send every job that has come in back to its slots, because the loop was closed; on any thread."""
+        """Send back what a closed loop did not come to."""
         self._armed = False
-        for stranded in self._take_out():
-            stranded.slots.loop_is_gone(stranded)
+        for job in self._take_out():
+            job.slots.loop_is_gone(job)
 
-    def empty(self) -> None:
+    def _empty(self) -> None:
         """Resolve the future of every job that has come in; on the loop's thread."""
         self._armed = False
         for job in self._take_out():
@@ -267,36 +262,6 @@ class Inbox:
         with suppress(IndexError):
             while True:
                 yield self._tray.popleft()
-
-
-class WakeUp:
-    """One call of `Inbox.empty`, on its way to the loop.
-
-    A loop that is closed before it comes to it drops it. Then those who wait for the slots that came with it must hear
-    of that; nobody else will tell them.
-    """
-
-    __slots__ = ("inbox",)
-
-    def __init__(self, inbox: Inbox) -> None:
-        self.inbox: Inbox | None = inbox
-
-    def __call__(self) -> None:
-        inbox, self.inbox = self.inbox, None
-        if inbox is not None:
-            inbox.empty()
-
-    def __del__(
-        self,
-        is_finalizing: Callable[[], bool] = sys.is_finalizing,
-        getpid: Callable[[], int] = os.getpid,
-        start: Callable[..., object] = _thread.start_new_thread,
-    ) -> None:
-        inbox = self.inbox
-        if inbox is not None and not is_finalizing() and inbox.pid == getpid():
-            # A garbage collection may have brought us to a place where this thread holds a lock.
-            with suppress(RuntimeError):
-                start(inbox.strand, ())
 
 
 def call_on_loop(loop: asyncio.AbstractEventLoop | None, callback: Callable[..., object], *args: Any) -> bool:
@@ -324,7 +289,12 @@ def new_inbox(loop: asyncio.AbstractEventLoop) -> Inbox:
     One is remembered per thread, as a thread runs one loop at a time. Two for the same loop would do no harm but wake
     it twice.
     """
+    last: Inbox | None = getattr(_current, "inbox", None)
     inbox = _current.inbox = Inbox(loop)
+    if last is not None:
+        last_loop = last.loop()
+        if last_loop is None or last_loop.is_closed():
+            last.strand()
     return inbox
 
 

@@ -184,7 +184,7 @@ def test_slots_go_to_others_when_a_loop_was_closed_with_a_very_long_queue() -> N
     assert executor.stats().cancelled == 2999
 
 
-def test_slot_kept_for_a_stopped_loop_goes_to_others_when_it_is_closed() -> None:
+def test_slot_kept_for_a_stopped_loop_goes_to_others_when_another_loop_follows_it() -> None:
     executor = BoundedExecutor.shared(1)
     with Gate() as gate, abandoned_loop() as stopped:
         with in_thread(lambda: asyncio.run(executor.run(gate))):
