@@ -179,7 +179,7 @@ def _end_at_exit() -> None:
     """Give running jobs their grace, then let the process end, and say what was still running."""
     deadline = monotonic() + defaults.peek().exit_grace
     waiting: list[tuple[Slots, threading.Event]] = []
-    for slots in list(every_slots):
+    for slots in every_slots():
         if isinstance(slots, DedicatedSlots):  # the threads of the others are waited for by their own executor
             drained = threading.Event()
             slots.close(drained.set)

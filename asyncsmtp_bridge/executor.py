@@ -78,7 +78,8 @@ class BoundedExecutor:
         threads on the loop's thread; at interpreter exit it waits for a stuck call for ever; in the child of a
         ``fork()`` only a new event loop can use it; and when others fill it, mail waits behind them, and they and
         every DNS lookup wait behind mail. A loop that is stopped while calls of it wait keeps the slot that it is
-        handed until it runs again, or is closed and followed by another loop on its thread.
+        handed until it runs again, or is closed and followed by another loop on its thread. And
+        calls start nearly in their order: one whose slot is on its way to the loop may be overtaken by a later one.
 
         Args:
             size: As for a dedicated executor.

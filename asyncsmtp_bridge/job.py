@@ -11,6 +11,7 @@ also why a `Job` has no telling ``repr``.
 
 from __future__ import annotations
 
+import _thread
 import asyncio
 import contextvars
 import enum
@@ -54,7 +55,7 @@ WAITING, RUNNING, RETURNED, WITHDRAWN = State
 class Job:
     """One call.
 
-    Made on the thread of the event loop that will await it. The worker's side is `execute`; the loop's side is
+    Expected on the thread of the event loop that will await it. The worker's side is `execute`; the loop's side is
     `take`, once `future` says that there is something to take.
 
     Args:
@@ -110,6 +111,12 @@ class Job:
         self._context: Any = contextvars.copy_context()
         self.state = WAITING
         self.abandoned = False
+
+    def expect(self) -> None:
+        """Be awaited from here: on the thread of a running event loop, before the job is admitted.
+
+        Not part of construction: where no loop runs this raises, and whoever constructs holds the arguments.
+        """
         loop = get_running_loop()
         try:
             inbox = _current.inbox
@@ -244,6 +251,11 @@ class Inbox:
         if not call_on_loop(self.loop(), self._empty):
             self.strand()
 
+    def is_stranded(self) -> bool:
+        """Whether something is left that a closed loop did not come to."""
+        loop = self.loop()
+        return bool(self._tray) and (loop is None or loop.is_closed())
+
     def strand(self) -> None:
         """Send back what a closed loop did not come to."""
         self._armed = False
@@ -291,10 +303,9 @@ def new_inbox(loop: asyncio.AbstractEventLoop) -> Inbox:
     """
     last: Inbox | None = getattr(_current, "inbox", None)
     inbox = _current.inbox = Inbox(loop)
-    if last is not None:
-        last_loop = last.loop()
-        if last_loop is None or last_loop.is_closed():
-            last.strand()
+    if last is not None and last.is_stranded():
+        # Disposing of results may block, and this is a loop's thread.
+        _thread.start_new_thread(last.strand, ())
     return inbox
 
 

@@ -83,8 +83,8 @@ def lane_of(target: object, new: Lane | None = None) -> Lane:
     lane = new or Lane()
 
     def forget(reference: weakref.ref[Any]) -> None:
-        # An id can be in use again before this runs; only one's own entry is removed. No lock: this may run anywhere,
-        # also in a garbage collection on a thread that holds it, and each step is atomic.
+        # Only one's own entry is removed. No lock: this may run anywhere, also in a garbage collection on a thread that
+        # holds it, and each step is atomic.
         entry = _lanes.get(key)
         if entry is not None and entry[0] is reference:
             _lanes.pop(key, None)

@@ -47,8 +47,10 @@ class Slots:
         self.around = around
         self.name = name
         self.observer = observer
+        self._closed = False
         self._clear()
-        every_slots.add(self)
+        with _registry_lock:
+            _registry.add(self)
 
     def _clear(self) -> None:
         """Begin with nothing: when made, and again in the child of a fork, where the threads are no more."""
@@ -65,7 +67,6 @@ class Slots:
         self._peak = 0
         self._seconds_waited = 0.0
         self._seconds_run = 0.0
-        self._closed = False
         self._on_drained: list[Callable[[], object]] = []
 
     # What a kind adds.
@@ -111,6 +112,7 @@ class Slots:
         """
         if get_ident() in self._running:
             self.refuse_own_thread()
+        job.expect()
         job.slots = self
         todo = None
         with self._lock:
@@ -121,8 +123,8 @@ class Slots:
                 room = self.size + self.max_pending - len(self._running) - self._pending
                 if room <= 0:
                     raise ExecutorFull(
-                        f"executor {self.name!r} is full: {self.size} slots are taken and {self.max_pending} calls "
-                        f"wait (max_pending); {job.name} was not called"
+                        f"executor {self.name!r} is full: of {self.size} slots {len(self._running)} are taken and "
+                        f"{self._pending} calls wait (max_pending={self.max_pending}); {job.name} was not called"
                     )
             self._pending += 1
             job.admitted_at = monotonic()
@@ -368,12 +370,21 @@ class Slots:
 
 
 _row = threading.local()
-every_slots: weakref.WeakSet[Slots] = weakref.WeakSet()
+_registry: weakref.WeakSet[Slots] = weakref.WeakSet()
+_registry_lock = threading.Lock()
+
+
+def every_slots() -> list[Slots]:
+    """Return those of every executor that there is."""
+    with _registry_lock:
+        return list(_registry)
 
 
 def _begin_anew_after_fork() -> None:
     """In the child there is one thread, the one that forked; every executor is empty, and works."""
-    for slots in list(every_slots):
+    global _registry_lock
+    _registry_lock = threading.Lock()
+    for slots in every_slots():
         slots._clear()
 
 

@@ -187,7 +187,7 @@ async def test_one_call_more_than_max_pending_is_refused(kind: Kind, limit: int)
     async with busy(executor, 2):
         tasks = [asyncio.create_task(executor.run(int)) for _ in range(limit)]
         await asyncio.sleep(0)
-        with pytest.raises(ExecutorFull, match=rf"'mail' is full: 2 slots are taken and {limit} calls wait"):
+        with pytest.raises(ExecutorFull, match=rf"'mail' is full: of 2 slots 2 are taken and {limit} calls wait"):
             await executor.run(pow, 1, 2)
         assert executor.stats().pending == limit
     await asyncio.gather(*tasks)

@@ -104,6 +104,7 @@ async def test_withdrawal_at_the_very_moment_of_becoming_head_loses_no_turn(kind
     slots = slots_of(executor)
     first, second, third = (new_job(int, lane=lane) for _ in range(3))
     for job in (first, second, third):
+        job.expect()
         job.slots = slots
     with slots._lock:
         assert lane.enter(first)

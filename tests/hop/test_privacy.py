@@ -292,3 +292,19 @@ class TestReferences:
 async def test_exception_that_arrives_through_wait_for_shows_no_argument(kind: Kind) -> None:
     error = await raised_by(asyncio.wait_for(kind(1).run(refuse, SECRET, password=SECRET), 10))
     assert SECRET not in seen_by_an_error_tracker(error)
+
+
+async def test_arguments_do_not_show_where_no_event_loop_runs(kind: Kind) -> None:
+    executor = kind(1)
+
+    def drive() -> BaseException:
+        coroutine = executor.run(print, SECRET, end=SECRET)
+        with pytest.raises(RuntimeError, match="no running event loop") as caught:
+            coroutine.send(None)
+        return caught.value
+
+    error = await asyncio.to_thread(drive)
+    frames = traceback.TracebackException.from_exception(error, capture_locals=True).stack
+    ours = [frame for frame in frames if "asyncsmtp_bridge" in frame.filename]
+    assert ours
+    assert SECRET not in str([frame.locals for frame in ours])
