@@ -66,18 +66,15 @@ class DedicatedSlots(Slots):
         except GeneratorExit:
             self.let_go_from_finalizer(job)
             raise
-        return job.take()
+        if job.error is None:
+            return job.result
+        raise job.take_error()
 
     def loop_is_gone(self, job: Job) -> None:
         """Its result is lost; say so, and dispose of it."""
         logger.warning("the event loop was closed before the result of %s came in: it is lost", job.name)
         self._dispose(job)
         self._tell_failure(job)
-
-    def _wind_up(self, job: Job) -> None:
-        Slots._wind_up(self, job)  # every call of everybody passes here, and super() costs
-        if not job.abandoned:
-            job.inbox.put(job)
 
     def _is_drained(self) -> bool:
         return super()._is_drained() and not self._threads
@@ -162,7 +159,10 @@ class DedicatedSlots(Slots):
             if wake:
                 self._wakeups.put(None)
             if finished is not None:
-                self._wind_up(finished)
+                if finished.abandoned or finished.lane is not None or self.observer is not None or self._closed:
+                    self._wind_up(finished)
+                if not finished.abandoned:
+                    finished.inbox.put(finished)
                 finished = None
             if job is not None:
                 if self.observer is not None:

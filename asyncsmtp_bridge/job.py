@@ -22,7 +22,7 @@ import threading
 import weakref
 from asyncio import get_running_loop
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -56,7 +56,7 @@ class Job:
     """One call.
 
     Expected on the thread of the event loop that will await it. The worker's side is `execute`; the loop's side is
-    `take`, once `future` says that there is something to take.
+    reading `result` and `error`, once `future` says so.
 
     Args:
         func: The blocking function.
@@ -179,17 +179,11 @@ class Job:
 
     # The loop's side.
 
-    def take(self) -> Any:
-        """Return the function's result or raise its exception, once."""
-        error = self.error
-        if error is None:
-            return self.result
-        self.error = None
-        try:
-            raise error
-        finally:
-            # The exception's traceback holds this frame: without this the frame would hold the exception, too.
-            del error
+    def take_error(self) -> BaseException:
+        """Return the function's exception, to be raised. It is not kept: its traceback will hold the job."""
+        error, self.error = self.error, None
+        assert error is not None  # noqa: S101 - that there is one was asked before
+        return error
 
 
 class LaneJob(Job):
@@ -259,21 +253,20 @@ class Inbox:
     def strand(self) -> None:
         """Send back what a closed loop did not come to."""
         self._armed = False
-        for job in self._take_out():
-            job.slots.loop_is_gone(job)
+        while self._tray:
+            with suppress(IndexError):  # another thread may do the same
+                job = self._tray.popleft()
+                job.slots.loop_is_gone(job)
 
     def _empty(self) -> None:
         """Resolve the future of every job that has come in; on the loop's thread."""
         self._armed = False
-        for job in self._take_out():
-            future = job.future
-            if not future.done():
-                future.set_result(None)
-
-    def _take_out(self) -> Iterator[Job]:
+        take_out = self._tray.popleft
         with suppress(IndexError):
             while True:
-                yield self._tray.popleft()
+                future = take_out().future
+                if not future.done():
+                    future.set_result(None)
 
 
 def call_on_loop(loop: asyncio.AbstractEventLoop | None, callback: Callable[..., object], *args: Any) -> bool:

@@ -76,7 +76,9 @@ class SharedSlots(Slots):
             # Cancelled; or refused, because the loop's default executor was shut down.
             self.let_go(job)
             raise
-        return job.take()
+        if job.error is None:
+            return job.result
+        raise job.take_error()
 
     def loop_is_gone(self, job: Job) -> None:
         """A slot was kept for a job that nobody will hand over any more; the next one shall have it."""
