@@ -17,7 +17,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Coroutine, Generator
-from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Concatenate, Generic, ParamSpec, TypeVar, cast, overload
 
 from .executor import BoundedExecutor, slots_of
 from .job import Job, LaneJob
@@ -39,25 +39,37 @@ class async_method(Generic[P, R]):  # noqa: N801 - reads as the declaration that
         method: The blocking method, as its class has it: ``CorpMailer.send``.
         via: Called with the object and the arguments in place of the method; for a method that needs something done
             before or after, in the worker.
+        undo: Called with the object, in the worker, if the method succeeded for an awaiter that is gone.
     """
 
-    def __init__(self, method: Callable[Concatenate[Any, P], R], *, via: Callable[..., R] | None = None) -> None:
+    def __init__(
+        self,
+        method: Callable[Concatenate[Any, P], R],
+        *,
+        via: Callable[..., R] | None = None,
+        undo: Callable[[Any], object] | None = None,
+    ) -> None:
         if not callable(method):
             raise TypeError(f"async_method() takes a function, as in async_method(CorpMailer.send), not {method!r}")
         self._method = method
         self._via = via
+        self._undo = undo
 
     def __set_name__(self, owner: type, name: str) -> None:
-        method, via = self._method, self._via
+        method, via, undo = self._method, self._via, self._undo
         target_name = getattr(method, "__name__", name)
 
         async def call(self: AsyncBridge[Any], /, *args: Any, **kwargs: Any) -> Any:
+            job = LaneJob(call, args, kwargs, None)
+            del args, kwargs  # not to be seen in this frame's variables by whoever collects them
             target = await self._ready()
             if via is None:
-                job = LaneJob(getattr(target, target_name), args, kwargs, self._lane)
+                job.aim(getattr(target, target_name), self._lane)
             else:
-                job = LaneJob(via, (target, *args), kwargs, self._lane, label=call.__qualname__)
-            del args, kwargs  # not to be seen in this frame's variables by whoever collects them
+                job.aim(functools.partial(via, target), self._lane)
+                job.label = call.__qualname__
+            if undo is not None:
+                job.discard = _ignoring_the_result(undo, target)
             return await self._perform(job)
 
         _install(call, owner, name, method)
@@ -96,6 +108,15 @@ class plain_method(Generic[P, R]):  # noqa: N801 - as async_method
         @overload
         def __get__(self, instance: object, owner: type) -> Callable[P, R]: ...
         def __get__(self, instance: object | None, owner: type) -> Any: ...
+
+
+def _ignoring_the_result(undo: Callable[[Any], object], target: Any) -> Callable[[Any], object]:
+    return lambda _: undo(target)
+
+
+def _is_awaited(method: Any) -> bool:
+    # Or, under a decorator that is a plain function, what it decorates is.
+    return inspect.iscoroutinefunction(method) or inspect.iscoroutinefunction(inspect.unwrap(method))
 
 
 def _install(call: Callable[..., Any], owner: type, name: str, method: Callable[..., Any]) -> None:
@@ -144,6 +165,22 @@ class _Unmade:
 
 UNMADE: Any = _Unmade()
 
+
+class NotMade(RuntimeError, AttributeError):
+    """The object behind a bridge is looked at before it is made. An AttributeError, too: ``hasattr`` answers False."""
+
+
+class _Wrapped:
+    """The attribute ``__wrapped__`` of bridges, but not of their classes, where `inspect` would follow it."""
+
+    def __get__(self, instance: AsyncBridge[Any] | None, owner: type) -> Any:
+        if instance is None:
+            raise AttributeError(f"type object {owner.__name__!r} has no attribute '__wrapped__'")
+        if instance._target is UNMADE:
+            raise NotMade(instance._why_unmade())
+        return instance._target
+
+
 Self = TypeVar("Self", bound="AsyncBridge[Any]")
 
 
@@ -156,8 +193,8 @@ class AsyncBridge(Generic[T]):
     Cancelling a call that waits for its turn withdraws it. A call that runs cannot be stopped from here: the awaiter is
     freed at once, and the object is busy until the call has returned.
 
-    Attributes that a subclass does not declare are those of the object behind it: what can be called is awaitable, the
-    rest is read and written through.
+    Attributes of the object that the class does not declare are there, too: what can be called is awaitable, the rest
+    is read and written through. Attributes that the object has not are the bridge's own.
 
     Args:
         target: The object.
@@ -166,9 +203,11 @@ class AsyncBridge(Generic[T]):
 
     _executor: BoundedExecutor | None
     _lane: Lane
-    _target: T
-    # How many awaiters have been given the target that was made for them; changed in the lane only.
+    _target: T = UNMADE
+    # How many awaiters the target was made for; changed in the lane only.
     _holders: int
+    # Whether one of them has got it, and it stays. Written by whoever awaited it.
+    _kept: bool
 
     def __init__(self, target: T, *, executor: BoundedExecutor | None = None) -> None:
         self._begin(executor, target)
@@ -179,6 +218,7 @@ class AsyncBridge(Generic[T]):
         self._executor = executor
         self._target = target
         self._holders = 0
+        self._kept = target is not UNMADE
         self._lane = Lane() if target is UNMADE else lane_of(target)
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -188,28 +228,45 @@ class AsyncBridge(Generic[T]):
         nothing: what it returns is not what is awaited.
         """
         super().__init_subclass__(**kwargs)
-        for name, value in vars(cls).items():
-            overridden = next((vars(base)[name] for base in cls.__mro__[1:] if name in vars(base)), None)
-            if inspect.iscoroutinefunction(overridden) and not inspect.iscoroutinefunction(value):
+        bases = [base for base in cls.__mro__[1:] if issubclass(base, AsyncBridge)]
+        for name in {name for base in bases for name in vars(base)}:
+            declared = next(vars(base)[name] for base in bases if name in vars(base))
+            value = inspect.getattr_static(cls, name)  # that of a class mixed in, too
+            if value is declared:
+                continue
+            if inspect.iscoroutinefunction(declared) and not _is_awaited(value):
                 raise TypeError(
                     f"{cls.__qualname__}.{name} must be 'async def', as the method that it overrides is awaited; "
                     f"to keep a synchronous {name}(), {cls._where_synchronous_methods_go()}"
                 )
+            if isinstance(declared, attribute) and not isinstance(value, attribute):
+                raise TypeError(
+                    f"{cls.__qualname__}.{name} would hide that of the object behind it, which would not know of it; "
+                    f"{cls._where_synchronous_methods_go()}"
+                )
+        if "__init__" in vars(cls) and "__signature__" not in vars(cls):
+            _, *others = inspect.signature(cls.__init__).parameters.values()
+            cls.__signature__ = inspect.Signature(others)
+
+    __signature__: ClassVar[inspect.Signature]
 
     @classmethod
     def _where_synchronous_methods_go(cls) -> str:
-        return "override it in the class of the object behind the bridge"
+        return "put it into the class of the object behind the bridge"
 
-    @property
-    def __wrapped__(self) -> T:
-        """The synchronous object itself.
+    if TYPE_CHECKING:
 
-        Raises:
-            RuntimeError: It is not made yet.
-        """
-        if self._target is UNMADE:
-            raise RuntimeError(self._why_unmade())
-        return self._target
+        @property
+        def __wrapped__(self) -> T:
+            """The synchronous object itself.
+
+            Raises:
+                RuntimeError: It is not made yet.
+            """
+            raise NotImplementedError
+
+    else:
+        __wrapped__ = _Wrapped()
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of {self._target!r}>"
@@ -230,6 +287,8 @@ class AsyncBridge(Generic[T]):
     if not TYPE_CHECKING:  # for a type checker, what is not declared is a mistake
 
         def __getattr__(self, name: str) -> Any:
+            if name == "__wrapped__":
+                raise NotMade(self._why_unmade())
             if name.startswith("_"):
                 raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
             value = self._get(name)
@@ -238,7 +297,7 @@ class AsyncBridge(Generic[T]):
 
             @functools.wraps(value)
             async def call(*args: Any, **kwargs: Any) -> Any:
-                job = LaneJob(getattr(await self._ready(), name), args, kwargs, self._lane)
+                job = LaneJob(value, args, kwargs, self._lane)
                 del args, kwargs
                 return await self._perform(job)
 
@@ -246,7 +305,8 @@ class AsyncBridge(Generic[T]):
 
         def __setattr__(self, name: str, value: Any) -> None:
             # What the class declares is the bridge's own, also when a test replaces a method of one instance.
-            if name.startswith("_") or hasattr(type(self), name):
+            own = name.startswith("_") or hasattr(type(self), name) or not hasattr(self._target, name)
+            if own:
                 object.__setattr__(self, name, value)
             else:
                 self._set(name, value)
@@ -271,10 +331,10 @@ class AsyncBridge(Generic[T]):
             return await slots.outcome(job)
         finally:
             if job.abandoned:
-                self._interrupt()
+                slots.interrupt(job, self._interrupt)
 
     def _interrupt(self) -> None:
-        """A running call was given up by its awaiter: do what can be done to make it return soon."""
+        """A running call was given up by its awaiter: do what can be done, and quickly, to make it return soon."""
 
     # Making the object.
 
@@ -294,9 +354,10 @@ class AsyncBridge(Generic[T]):
 
         Cancelling frees the awaiter; what is made nevertheless is closed by the worker.
         """
-        if self._target is UNMADE:
+        if not self._kept:
             name = f"{type(self).__name__}()"
             await self._perform(LaneJob(self._hold, (), {}, self._lane, label=name, discard=self._release))
+            self._kept = True
         return self._target
 
     def _hold(self) -> None:
@@ -311,7 +372,6 @@ class AsyncBridge(Generic[T]):
         self._holders -= 1
         if not self._holders:
             target, self._target = self._target, UNMADE
-            self._lane = Lane()
             self._dispose_of(target)
 
     def __await__(self: Self) -> Generator[Any, None, Self]:

@@ -101,12 +101,16 @@ class AsyncSMTP(AsyncBridge[smtplib.SMTP]):
         smtp_class: Callable[..., smtplib.SMTP] | None = None,
         **kwargs: Any,
     ) -> None:
-        self._begin(executor)
         self._construction = session.Construction(self._stdlib_name, smtp_class, args, kwargs)
-        # What was written to a session that is not made yet, because nothing is to be connected yet.
-        self._early: dict[str, Any] = {}
-        # What `async with` was entered with; the target is what its __enter__ returned, mostly the same object.
-        self._manager: smtplib.SMTP | None = None
+        del args, kwargs
+        self._construction.check()
+        self._begin(executor)
+
+    # How the session is made; what was written to it before; what `async with` was entered with, where the target is
+    # what its __enter__ returned, mostly the same object.
+    _construction: session.Construction | None = None
+    _early: dict[str, Any] | None = None
+    _manager: smtplib.SMTP | None = None
 
     @classmethod
     def from_sync(cls: type[Self], existing: smtplib.SMTP, *, executor: BoundedExecutor | None = None) -> Self:
@@ -127,7 +131,7 @@ class AsyncSMTP(AsyncBridge[smtplib.SMTP]):
                 f"from_sync() adopts an smtplib.SMTP, not {existing!r}; "
                 "in a test, MagicMock(spec=smtplib.SMTP) passes for one"
             )
-        self = cls(executor=executor)
+        self = cls.__new__(cls)  # not __init__, which may have other parameters in a subclass
         self._begin(executor, existing)
         return self
 
@@ -135,7 +139,7 @@ class AsyncSMTP(AsyncBridge[smtplib.SMTP]):
 
     set_debuglevel = plain_method(smtplib.SMTP.set_debuglevel)
     docmd = async_method(smtplib.SMTP.docmd)
-    connect = async_method(smtplib.SMTP.connect, via=session.connect)
+    connect = async_method(smtplib.SMTP.connect, via=session.connect, undo=session.hang_up)
     helo = async_method(smtplib.SMTP.helo)
     ehlo = async_method(smtplib.SMTP.ehlo)
     ehlo_or_helo_if_needed = async_method(smtplib.SMTP.ehlo_or_helo_if_needed)
@@ -147,7 +151,7 @@ class AsyncSMTP(AsyncBridge[smtplib.SMTP]):
     auth_cram_md5 = plain_method(smtplib.SMTP.auth_cram_md5)
     auth_plain = plain_method(smtplib.SMTP.auth_plain)
     auth_login = plain_method(smtplib.SMTP.auth_login)
-    starttls = async_method(smtplib.SMTP.starttls, via=session.starttls)
+    starttls = async_method(smtplib.SMTP.starttls, via=session.starttls, undo=session.hang_up)
     sendmail = async_method(smtplib.SMTP.sendmail)
     send_message = async_method(smtplib.SMTP.send_message)
     quit = async_method(smtplib.SMTP.quit)
@@ -187,7 +191,11 @@ class AsyncSMTP(AsyncBridge[smtplib.SMTP]):
     async def __aenter__(self: Self) -> Self:
         manager = await self._open()
         # The object's own: a subclass may do something there, and a test's mock acts through what it returns.
-        entered = await self._perform(self._job("__aenter__", manager.__enter__))
+        try:
+            entered = await self._perform(self._job("__aenter__", manager.__enter__))
+        except BaseException:
+            await self._close_soon()  # there will be no __aexit__
+            raise
         self._manager, self._target = manager, entered
         return self
 
@@ -195,16 +203,16 @@ class AsyncSMTP(AsyncBridge[smtplib.SMTP]):
         self, exc_type: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
     ) -> None:
         if exc_type is None:
-            await self._perform(self._job("__aexit__", session.leave, self._manager))
+            await self._perform(self._job("__aexit__", session.leave, self._manager or self._target))
         else:
-            self._interrupt()
             await self._close_soon()
 
     def _job(self, name: str, func: Callable[..., Any], *args: Any) -> LaneJob:
         return LaneJob(func, args, {}, self._lane, label=f"{type(self).__name__}.{name}")
 
     async def _close_soon(self) -> None:
-        """Close the connection behind whatever runs on it; wait for that, but not for long."""
+        """End the connection, with whatever runs on it; wait for that, but not for long."""
+        self._interrupt()
         slots = slots_of(self._executor)
         job = self._job("close", self._target.close)
         # A full or closed executor cannot close it: it is shut down, and the garbage collector does the rest.
@@ -218,41 +226,50 @@ class AsyncSMTP(AsyncBridge[smtplib.SMTP]):
     # How a session is made, and what it is before it is made.
 
     def _make(self) -> smtplib.SMTP:
+        assert self._construction is not None  # noqa: S101 - or else there is a target
         made = self._construction()
-        for name, value in self._early.items():
+        for name, value in (self._early or {}).items():
             setattr(made, name, value)
         return made
 
     def _dispose_of(self, target: smtplib.SMTP) -> None:
         target.close()
 
+    @property
+    def _connects(self) -> bool:
+        """Whether there is nothing to call or look at before the mirror was awaited."""
+        return self._construction is None or self._construction.connects
+
     async def _ready(self) -> smtplib.SMTP:
-        if self._target is UNMADE and not self._construction.connects:
+        if self._target is UNMADE and not self._connects:
             return await self._open()
         return self.__wrapped__
 
     def _get(self, name: str) -> Any:
-        if self._target is not UNMADE or self._construction.connects:
+        if self._target is not UNMADE or self._connects:
             return super()._get(name)
         if name == "set_debuglevel":
             return partial(self._set, "debuglevel")
-        if name in self._early:
+        if self._early and name in self._early:
             return self._early[name]
-        value = getattr(self._construction.make_session, name, UNMADE)
-        return super()._get(name) if value is UNMADE or callable(value) else value
+        assert self._construction is not None  # noqa: S101 - or else it would have connected
+        unconnected = None if name == "local_hostname" else self._construction.unconnected()
+        return super()._get(name) if unconnected is None else getattr(unconnected, name)
 
     @classmethod
     def _class_attribute(cls, name: str, declared: object) -> Any:
         return getattr(getattr(smtplib, cls._stdlib_name), name, declared)
 
     def _set(self, name: str, value: Any) -> None:
-        if self._target is UNMADE and not self._construction.connects:
-            self._early[name] = value
+        if self._target is UNMADE and not self._connects:
+            self._early = {**(self._early or {}), name: value}
         else:
             super()._set(name, value)
 
     def _why_unmade(self) -> str:
         name = type(self).__name__
+        if self._construction is None:
+            return f"{name}.__init__() was not called"
         if not self._construction.connects:
             return f"{name}() is made when it is first awaited: 'await smtp.connect(host, port)' before you look at it"
         return (
@@ -261,12 +278,19 @@ class AsyncSMTP(AsyncBridge[smtplib.SMTP]):
         )
 
     def __repr__(self) -> str:
-        if self._target is UNMADE or getattr(self._target, "sock", None) is None:
-            state = "not connected"
-        else:
-            state = "connected"
-        host = getattr(self._target, "_host", None) or self._construction.host
-        return f"<{type(self).__name__} {host if isinstance(host, str) else 'without host'}, {state}>"
+        name = type(self).__name__
+        host = getattr(self._target, "_host", None) or (self._construction and self._construction.host)
+        connected = self._target is not UNMADE and getattr(self._target, "sock", None) is not None
+        where = host if isinstance(host, str) else "without host"
+        return f"<{name} {where}, {'connected' if connected else 'not connected'}>"
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        for name in ("_get_socket", "_print_debug", "_rset"):
+            if name in vars(cls):
+                raise TypeError(
+                    f"{cls.__qualname__}.{name} would never be called; {cls._where_synchronous_methods_go()}"
+                )
 
     def _interrupt(self) -> None:
         session.shut_down(self._target)
@@ -337,7 +361,7 @@ class AsyncLMTP(AsyncSMTP):
 
     _stdlib_name = "LMTP"
 
-    connect = async_method(smtplib.LMTP.connect, via=session.connect)
+    connect = async_method(smtplib.LMTP.connect, via=session.connect, undo=session.hang_up)
 
     if TYPE_CHECKING:
 

@@ -216,6 +216,11 @@ class LaneJob(Job):
         self.label = label
         self.discard = discard
 
+    def aim(self, func: Callable[..., Any], lane: Lane) -> None:
+        """Say what is to be called, and in which lane, where that is known only after the arguments were put away."""
+        self._func = func
+        self.lane = lane
+
 
 class Inbox:
     """Carries jobs home to one event loop: many jobs, one wake-up.

@@ -181,6 +181,17 @@ class Slots:
         elif self.observer is not None:
             self._tell(job, "job_abandoned")
 
+    def interrupt(self, job: Job, action: Callable[[], object]) -> None:
+        """Do something to make a job return, unless it has returned: what comes after it must not be hit.
+
+        Args:
+            job: The job.
+            action: Called while the job cannot return; quick, and free of anything that submits jobs.
+        """
+        with self._lock:
+            if job.state is RUNNING:
+                action()
+
     def let_go_from_finalizer(self, job: Job) -> None:
         """The awaiter was thrown away unfinished, perhaps by a garbage collection on a thread that holds a lock."""
         with suppress(RuntimeError):  # at interpreter exit no thread starts any more

@@ -9,7 +9,6 @@ section 4.4, and RFC 7817 want it of a client that submits mail.
 
 from __future__ import annotations
 
-import functools
 import ssl
 import weakref
 from collections.abc import Iterator
@@ -23,6 +22,7 @@ ADVICE = (
     "process call asyncsmtp_bridge.configure(tls_context=lambda: ssl.create_default_context(cafile='ca.pem'))"
 )
 
+_verified: ssl.SSLContext | None = None
 _ours: weakref.WeakSet[ssl.SSLContext] = weakref.WeakSet()
 
 
@@ -51,9 +51,18 @@ def default_context(*, fresh: bool = False) -> ssl.SSLContext:
     return context
 
 
-@functools.cache
+def is_default(context: object) -> bool:
+    """Return whether a context is one that was put where none was given."""
+    return isinstance(context, ssl.SSLContext) and context in _ours
+
+
 def _verified_context() -> ssl.SSLContext:
-    return ssl.create_default_context()
+    """Return the one context that all connections share, as long as nobody weakened it."""
+    global _verified
+    context = _verified
+    if context is None or not context.check_hostname or context.verify_mode is not ssl.CERT_REQUIRED:
+        context = _verified = ssl.create_default_context()
+    return context
 
 
 @contextmanager
@@ -66,6 +75,6 @@ def refusal_explained(context: object) -> Iterator[None]:
     try:
         yield
     except ssl.SSLCertVerificationError as error:
-        if isinstance(context, ssl.SSLContext) and context in _ours:
+        if is_default(context):
             error.strerror = f"{error.strerror}. {ADVICE}"
         raise

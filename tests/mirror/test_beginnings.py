@@ -99,6 +99,8 @@ def test_a_look_at_a_session_that_was_never_awaited_says_what_to_write() -> None
         smtp.has_extn("size")
     with pytest.raises(RuntimeError, match="never awaited"):
         smtp.timeout = 3
+    with pytest.raises(RuntimeError, match="never awaited"):
+        _ = smtp.__wrapped__
     assert repr(smtp) == "<AsyncSMTP mail.example.org, not connected>"
 
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import smtplib
 import threading
 import warnings
+from typing import Any
 
 import pytest
 
 from asyncsmtp_bridge import AsyncSMTP, BoundedExecutor
+from asyncsmtp_bridge.executor import slots_of
 from tests.servers import ScriptedServer, Server, Talk
 
 
@@ -253,3 +256,108 @@ async def test_nothing_is_left_behind(server: Server) -> None:
 
 async def _await(smtp: AsyncSMTP) -> AsyncSMTP:
     return await smtp
+
+
+async def test_a_connect_that_succeeds_for_nobody_is_undone() -> None:
+    def script(talk: Talk) -> None:
+        talk.say("220 ready")
+        talk.wait_for_the_end()
+        hung_up.set()
+
+    class Slow(smtplib.SMTP):
+        def _get_socket(self, host: str, port: int, timeout: float) -> Any:
+            connecting.set()
+            go_on.wait()
+            return super()._get_socket(host, port, timeout)  # type: ignore[misc]
+
+    connecting, go_on, hung_up = threading.Event(), threading.Event(), threading.Event()
+    with ScriptedServer(script) as server:
+        smtp = AsyncSMTP(smtp_class=Slow)
+        call = asyncio.ensure_future(smtp.connect("127.0.0.1", server.port))
+        while not connecting.is_set():
+            await asyncio.sleep(0)
+        call.cancel()
+        await asyncio.gather(call, return_exceptions=True)
+        go_on.set()
+        assert await asyncio.to_thread(hung_up.wait, 10)
+        with pytest.raises(smtplib.SMTPServerDisconnected):
+            await smtp.noop()
+
+
+async def test_cancelled_before_it_is_entered_it_is_closed(server: Server) -> None:
+    entering, go_on = threading.Event(), threading.Event()
+
+    class Slow(smtplib.SMTP):
+        def __enter__(self) -> Slow:
+            entering.set()
+            go_on.wait()
+            return self
+
+    async def use() -> None:
+        async with smtp:
+            raise AssertionError
+
+    smtp = AsyncSMTP("127.0.0.1", server.port, smtp_class=Slow)
+    task = asyncio.ensure_future(use())
+    while not entering.is_set():
+        await asyncio.sleep(0)
+    task.cancel()
+    go_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert smtp.sock is None
+
+
+async def test_openings_of_one_mirror_do_not_overlap(server: Server) -> None:
+    running, peak = 0, 0
+    lock, gate = threading.Lock(), threading.Event()
+    made: list[smtplib.SMTP] = []
+
+    class Counted(smtplib.SMTP):
+        def __init__(self, host: str, port: int) -> None:
+            nonlocal running, peak
+            with lock:
+                running += 1
+                peak = max(peak, running)
+            gate.wait()
+            super().__init__(host, port)
+            made.append(self)
+            with lock:
+                running -= 1
+
+    smtp = AsyncSMTP("127.0.0.1", server.port, smtp_class=Counted)
+    tasks = [asyncio.ensure_future(_await(smtp)) for _ in range(3)]
+    while not running:
+        await asyncio.sleep(0)
+    tasks[0].cancel()
+    await asyncio.gather(tasks[0], return_exceptions=True)
+    late = asyncio.ensure_future(_await(smtp))
+    gate.set()
+    await asyncio.gather(*tasks[1:], late)
+    assert peak == 1
+    assert [session.sock is not None for session in made].count(True) == 1
+    await smtp.quit()
+
+
+async def test_a_cancelled_call_that_has_returned_ends_nothing_any_more(server: Server) -> None:
+    smtp = await AsyncSMTP("127.0.0.1", server.port)
+    job = smtp._job("noop", smtp.__wrapped__.noop)
+    slots = slots_of(None)
+    slots.submit(job)
+    await slots.outcome(job)
+    slots.interrupt(job, smtp._interrupt)
+    assert (await smtp.noop())[0] == 250
+    await smtp.quit()
+
+
+async def test_a_mirror_shares_its_lane_with_those_who_adopt_its_session(server: Server) -> None:
+    smtp = await AsyncSMTP("127.0.0.1", server.port)
+    assert AsyncSMTP.from_sync(smtp.__wrapped__)._lane is smtp._lane
+    await smtp.quit()
+
+
+async def test_an_exit_stack_can_leave_a_mirror_that_was_awaited(server: Server) -> None:
+    async with contextlib.AsyncExitStack() as stack:
+        smtp = await AsyncSMTP("127.0.0.1", server.port)
+        stack.push_async_exit(smtp)
+    assert smtp.sock is None

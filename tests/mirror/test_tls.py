@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import functools
 import smtplib
 import ssl
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +16,8 @@ import pytest
 import trustme
 
 from asyncsmtp_bridge import AsyncSMTP, AsyncSMTP_SSL, configure
-from tests.servers import Server, smtp_server
+from asyncsmtp_bridge.session import shut_down
+from tests.servers import ScriptedServer, Server, Talk, smtp_server
 
 
 @pytest.fixture
@@ -155,3 +159,126 @@ async def test_a_client_certificate_in_the_old_way_does_not_switch_verification_
     async with AsyncSMTP("localhost", offering.port) as smtp:
         with pytest.raises(ssl.SSLCertVerificationError):
             await smtp.starttls(*kwargs.values())
+
+
+class Keywords(smtplib.SMTP_SSL):
+    """The most common way to write a subclass."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+
+
+class Fixed(smtplib.SMTP_SSL):
+    """Takes no context, and so trusts anybody, as smtplib does."""
+
+    def __init__(self, host: str, port: int) -> None:
+        super().__init__(host, port)
+
+
+@pytest.mark.parametrize("make", [Keywords, functools.partial(smtplib.SMTP_SSL, timeout=5)])
+async def test_what_hands_a_context_on_is_given_one(implicit: Server, make: Any) -> None:
+    with pytest.raises(ssl.SSLCertVerificationError) as caught:
+        await AsyncSMTP("localhost", implicit.port, smtp_class=make)
+    assert advice(caught.value)
+
+
+def factory(host: str, port: int) -> smtplib.SMTP_SSL:
+    return smtplib.SMTP_SSL(host, port)
+
+
+@pytest.mark.parametrize("make", [Fixed, factory])
+async def test_what_trusts_anybody_by_itself_is_named_in_the_log(
+    implicit: Server, make: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with AsyncSMTP("localhost", implicit.port, smtp_class=make):
+        pass
+    assert "without verifying the server's certificate" in caplog.text
+
+
+async def test_an_adopted_session_that_trusts_anybody_is_named_in_the_log(
+    implicit: Server, caplog: pytest.LogCaptureFixture
+) -> None:
+    smtp = AsyncSMTP_SSL.from_sync(smtplib.SMTP_SSL(local_hostname="client.example.org"))
+    await smtp.connect("localhost", implicit.port)
+    await smtp.quit()
+    assert "SMTP_SSL connected over TLS without verifying" in caplog.text
+
+
+async def test_a_verified_connection_is_not_worth_a_warning(
+    implicit: Server, trusting: ssl.SSLContext, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with AsyncSMTP_SSL("localhost", implicit.port, context=trusting):
+        pass
+    anything = ssl._create_unverified_context()
+    async with AsyncSMTP_SSL("localhost", implicit.port, context=anything):
+        pass
+    assert caplog.text == ""
+
+
+async def test_who_weakens_the_context_of_one_connection_weakens_no_other(implicit: Server) -> None:
+    careless = AsyncSMTP_SSL()
+    await asyncio.gather(careless.connect("localhost", implicit.port), return_exceptions=True)
+    careless.context.check_hostname = False
+    careless.context.verify_mode = ssl.CERT_NONE
+    with pytest.raises(ssl.SSLCertVerificationError):
+        await AsyncSMTP_SSL("localhost", implicit.port)
+
+
+async def test_the_trust_store_is_read_once(implicit: Server) -> None:
+    first, second = AsyncSMTP_SSL(), AsyncSMTP_SSL()
+    for smtp in (first, second):
+        await asyncio.gather(smtp.connect("localhost", implicit.port), return_exceptions=True)
+    assert first.context is second.context
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 12), reason="smtplib takes no positional context any more")
+async def test_positional_arguments_of_the_old_way_work(implicit: Server, trusting: ssl.SSLContext) -> None:
+    args: tuple[Any, ...] = ("localhost", implicit.port, None, None, None, 5, None, trusting)
+    async with AsyncSMTP_SSL(*args) as smtp:
+        assert smtp.timeout == 5
+
+
+@pytest.mark.parametrize("in_one", [True, False])
+async def test_an_adopted_session_is_secured_for_the_name_that_it_was_connected_to(
+    offering: Server, trusting: ssl.SSLContext, in_one: bool
+) -> None:
+    plain = smtplib.SMTP(f"localhost:{offering.port}") if in_one else smtplib.SMTP("localhost", offering.port)
+    async with AsyncSMTP.from_sync(plain) as smtp:
+        assert (await smtp.starttls(context=trusting))[0] == 220
+
+
+async def test_an_adopted_session_of_which_the_name_is_not_known_says_so(offering: Server) -> None:
+    plain = smtplib.SMTP(local_hostname="client.example.org")
+    plain.connect("localhost", offering.port)
+    async with AsyncSMTP.from_sync(plain) as smtp:
+        with pytest.raises(ValueError, match="server's name is not known"):
+            await smtp.starttls()
+
+
+async def test_ending_a_connection_does_not_drop_its_encryption(implicit: Server, trusting: ssl.SSLContext) -> None:
+    smtp = await AsyncSMTP_SSL("localhost", implicit.port, context=trusting)
+    assert isinstance(smtp.sock, ssl.SSLSocket)
+    shut_down(smtp.__wrapped__)
+    assert smtp.sock.version() is not None  # what is written now still goes out encrypted, or not at all
+    await smtp.close()
+
+
+async def test_cancelling_over_tls_frees_the_thread(server_tls: ssl.SSLContext, trusting: ssl.SSLContext) -> None:
+    def script(talk: Talk) -> None:
+        talk.connection = server_tls.wrap_socket(talk.connection, server_side=True)
+        talk._file = talk.connection.makefile("rb")
+        talk.say("220 ready")
+        talk.expect("NOOP")
+        asked.set()
+        talk.wait_for_the_end()
+
+    asked = threading.Event()
+    with ScriptedServer(script) as server:
+        smtp = await AsyncSMTP_SSL("localhost", server.port, context=trusting)
+        call = asyncio.ensure_future(smtp.noop())
+        while not asked.is_set():
+            await asyncio.sleep(0)
+        call.cancel()
+        await asyncio.gather(call, return_exceptions=True)
+        with pytest.raises(smtplib.SMTPServerDisconnected):
+            await smtp.noop()

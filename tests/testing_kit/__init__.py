@@ -1,0 +1,1 @@
+"""The scriptable SMTP server of `asyncsmtp_bridge.testing`."""
