@@ -90,7 +90,7 @@ def send(
     paths: Annotated[
         list[Path],
         typer.Argument(
-            metavar="PATH...",
+            metavar="PATH",
             help="Message files, and folders: their *.eml files and those of subfolders, without hidden ones. A file "
             "named twice is sent once.",
             show_default=False,
@@ -146,6 +146,8 @@ def send(
                 raise typer.BadParameter(f"--demo-server has a server of its own; leave out --{name}")
     if not host:
         raise typer.BadParameter("a name or an address", param_hint="'--host'")
+    if re.fullmatch(r"[^:]+:\d+", host):
+        raise typer.BadParameter(f"{host!r}: the port goes into --port", param_hint="'--host'")
     if not 0 < timeout <= LONGEST_TIMEOUT:
         raise typer.BadParameter("more than 0 seconds, and a day at most", param_hint="'--timeout'")
     sender = None if from_addr is None else _address(from_addr, "--from", or_null=True)

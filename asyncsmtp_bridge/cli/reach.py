@@ -47,6 +47,8 @@ def _explain(server: Server, error: Exception) -> tuple[str, str]:  # noqa: PLR0
         return "connection refused, nothing listens there", f"Check --host and that the server runs. {port_advice}."
     if isinstance(error, socket.gaierror | UnicodeError):
         return f"the name {server.host!r} cannot be resolved ({error})", "Check --host."
+    if isinstance(error, smtplib.SMTPConnectError) and not 200 <= error.smtp_code <= 599:
+        return "it does not speak SMTP", f"{port_advice}."
     if isinstance(error, smtplib.SMTPConnectError | smtplib.SMTPHeloError):
         return f"it refused the session: {error.smtp_code} {reply_text(error.smtp_error)}", "Ask who runs the server."
     if isinstance(error, smtplib.SMTPResponseException):  # STARTTLS
@@ -56,7 +58,7 @@ def _explain(server: Server, error: Exception) -> tuple[str, str]:  # noqa: PLR0
     if isinstance(error, smtplib.SMTPServerDisconnected):
         return f"it closed the connection before the session began ({error})", f"{port_advice}."
     if isinstance(error, smtplib.SMTPNotSupportedError):
-        return f"no STARTTLS: {error}", "Leave out --starttls only if the way to the server is safe without."
+        return f"no STARTTLS: {str(error).rstrip('.')}", "Leave out --starttls only if the way to the server is safe without."
     if isinstance(error, ssl.SSLCertVerificationError):
         return (
             f"its certificate is not trusted: {error.verify_message}",

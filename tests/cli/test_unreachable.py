@@ -66,6 +66,7 @@ def test_a_name_that_does_not_exist(run: Run, mail: WriteMail) -> None:
     ("greeting", "reason"),
     [
         ("554 5.7.1 not for you", "it refused the session: 554 5.7.1 not for you"),
+        ("HTTP/1.1 400 Bad Request", "it does not speak SMTP"),
         ("", "it closed the connection before the session began"),
         (None, "no answer within 0.3 s"),
     ],
