@@ -14,13 +14,15 @@ Every call runs in a worker thread, in the lane of the object: one at a time, in
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import inspect
 from collections.abc import Callable, Coroutine, Generator
 from typing import TYPE_CHECKING, Any, ClassVar, Concatenate, Generic, ParamSpec, TypeVar, cast, overload
 
+from .abort import abort
 from .executor import BoundedExecutor, slots_of
-from .job import Job, LaneJob
+from .job import LaneJob
 from .lane import Lane, lane_of
 
 P = ParamSpec("P")
@@ -190,8 +192,10 @@ class AsyncBridge(Generic[T]):
     Calls on one object run one at a time, in the order in which they were made, whichever task, thread or event loop
     makes them, and through however many bridges.
 
-    Cancelling a call that waits for its turn withdraws it. A call that runs cannot be stopped from here: the awaiter is
-    freed at once, and the object is busy until the call has returned.
+    Cancelling a call that waits for its turn withdraws it. Cancelling one that runs aborts it: whatever it is blocked
+    on in smtplib is shut down, and it can begin no further step of SMTP; the awaiter gets its CancelledError when the
+    thread is back, at most ``configure(cancel_grace=...)`` seconds later. What cannot be interrupted runs on, and the
+    object is busy until it has returned.
 
     Attributes of the object that the class does not declare are there, too: what can be called is awaitable, the rest
     is read and written through. Attributes that the object has not are the bridge's own.
@@ -323,18 +327,16 @@ class AsyncBridge(Generic[T]):
         """Return the object to call a method of."""
         return self.__wrapped__
 
-    async def _perform(self, job: Job) -> Any:
-        """Run a job of this object and wait for it."""
+    async def _perform(self, job: LaneJob) -> Any:
+        """Run a job of this object and wait for it; cancelling aborts it."""
         slots = slots_of(self._executor)
         slots.submit(job)
         try:
             return await slots.outcome(job)
-        finally:
+        except asyncio.CancelledError:
             if job.abandoned:
-                slots.interrupt(job, self._interrupt)
-
-    def _interrupt(self) -> None:
-        """A running call was given up by its awaiter: do what can be done, and quickly, to make it return soon."""
+                await abort(job)
+            raise
 
     # Making the object.
 

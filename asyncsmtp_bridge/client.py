@@ -30,6 +30,7 @@ from . import session
 from .bridge import UNMADE, AsyncBridge, async_method, attribute, plain_method
 from .executor import BoundedExecutor, slots_of
 from .job import LaneJob
+from .watch import shut_down_socket
 
 CLOSE_GRACE = 1.0
 """Seconds that leaving ``async with`` by an exception waits for the worker to close the connection."""
@@ -49,10 +50,11 @@ class AsyncSMTP(AsyncBridge[smtplib.SMTP]):
     The object is made, the name looked up and the connection opened in a worker thread, never on the event loop. Calls
     on one connection keep their order, and each is one unit: tasks can share a connection.
 
-    Cancelling a call that waits for its turn leaves the connection as it is. Cancelling one that runs frees the awaiter
-    at once and shuts the connection down, since nobody can know how much of the command the server has seen: the next
-    call raises `smtplib.SMTPServerDisconnected`, `connect` begins anew. What has not connected yet runs on in its
-    thread until it has, or its timeout ends it, and is closed then.
+    Cancelling a call that waits for its turn leaves the connection as it is. Cancelling one that runs, or one that
+    connects or shakes hands, shuts the connection down, since nobody can know how much of the command the server has
+    seen; the awaiter gets its CancelledError when the thread is back, mostly within milliseconds, and at most
+    ``configure(cancel_grace=...)`` seconds later. The next call raises `smtplib.SMTPServerDisconnected`, and `connect`
+    begins anew. Only a name that is being looked up cannot be interrupted; what comes of it is closed.
 
     Args:
         host: As for `smtplib.SMTP`, like all arguments up to `source_address`; ``timeout`` is in seconds for each
@@ -212,7 +214,7 @@ class AsyncSMTP(AsyncBridge[smtplib.SMTP]):
 
     async def _close_soon(self) -> None:
         """End the connection, with whatever runs on it; wait for that, but not for long."""
-        self._interrupt()
+        shut_down_socket(getattr(self._target, "sock", None))
         slots = slots_of(self._executor)
         job = self._job("close", self._target.close)
         # A full or closed executor cannot close it: it is shut down, and the garbage collector does the rest.
@@ -291,9 +293,6 @@ class AsyncSMTP(AsyncBridge[smtplib.SMTP]):
                 raise TypeError(
                     f"{cls.__qualname__}.{name} would never be called; {cls._where_synchronous_methods_go()}"
                 )
-
-    def _interrupt(self) -> None:
-        session.shut_down(self._target)
 
     @classmethod
     def _where_synchronous_methods_go(cls) -> str:

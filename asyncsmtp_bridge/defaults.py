@@ -30,7 +30,9 @@ class Defaults:
     """The values in force; `configure` documents each."""
 
     executor_size: int | None = None
+    cancel_grace: float = 1.0
     exit_grace: float = 5.0
+    audit_hook: bool = True
     tls_context: Callable[[], ssl.SSLContext] | None = None
     around: Around | None = None
 
@@ -43,7 +45,9 @@ _first_use: str | None = None
 def configure(
     *,
     executor_size: int | None = None,
+    cancel_grace: float | None = None,
     exit_grace: float | None = None,
+    audit_hook: bool | None = None,
     tls_context: Callable[[], ssl.SSLContext] | None = None,
     around: Around | None = None,
 ) -> None:
@@ -54,7 +58,12 @@ def configure(
     Args:
         executor_size: Worker threads of an executor that is made without a size, the default executor among them.
             Without it the environment variable ``ASYNCSMTP_BRIDGE_EXECUTOR_SIZE`` counts, and without that, 8.
+        cancel_grace: Seconds that a cancelled call of a bridge waits for its aborted thread to return, at most.
+            Default 1.
         exit_grace: Seconds that jobs still running at interpreter exit are given before the process ends. Default 5.
+        audit_hook: Whether an audit hook may be installed at the first abort of the process, to keep wrappers that
+            reconnect from sending after their call was cancelled. It slows ``id()``, ``copy.deepcopy`` and logging for
+            good. Without it a wrapper's own retry can deliver what its caller believes to be cancelled. Default True.
         tls_context: Called in a worker thread for each connection that is secured without a context of its own; what
             it returns decides which certificates are trusted. Default: the system's trust store, verified.
         around: Makes a context manager that is entered around every job of an executor made without an ``around`` of
@@ -67,10 +76,14 @@ def configure(
     given: dict[str, object] = {}
     if executor_size is not None:
         given["executor_size"] = checked_size(executor_size, "configure(executor_size=...)")
-    if exit_grace is not None:
-        if not exit_grace >= 0:
-            raise ValueError(f"configure(exit_grace={exit_grace!r}): seconds, 0 or more")
-        given["exit_grace"] = float(exit_grace)
+    for name, seconds in (("cancel_grace", cancel_grace), ("exit_grace", exit_grace)):
+        if seconds is None:
+            continue
+        if not seconds >= 0:
+            raise ValueError(f"configure({name}={seconds!r}): seconds, 0 or more")
+        given[name] = float(seconds)
+    if audit_hook is not None:
+        given["audit_hook"] = bool(audit_hook)
     for name, factory in (("tls_context", tls_context), ("around", around)):
         if factory is None:
             continue

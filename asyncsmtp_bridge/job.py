@@ -98,6 +98,7 @@ class Job:
     lane: Lane | None = None
     discard: Callable[[Any], object] | None = None
     label: str | None = None
+    on_return: Callable[[], object] | None = None
 
     def __init__(
         self,
@@ -199,7 +200,8 @@ class LaneJob(Job):
             connection that was opened for an awaiter that was cancelled meanwhile.
     """
 
-    __slots__ = ("discard", "label", "lane")
+    # on_return is written by a canceller and called by the worker, both under the lock of the job's Slots.
+    __slots__ = ("discard", "label", "lane", "on_return")
 
     def __init__(
         self,
@@ -215,6 +217,7 @@ class LaneJob(Job):
         self.lane = lane
         self.label = label
         self.discard = discard
+        self.on_return = None
 
     def aim(self, func: Callable[..., Any], lane: Lane) -> None:
         """Say what is to be called, and in which lane, where that is known only after the arguments were put away."""

@@ -210,18 +210,6 @@ def leave(session: smtplib.SMTP) -> None:
     session.__exit__(None, None, None)
 
 
-def shut_down(session: object) -> None:
-    """Make whatever blocks on the session's connection return with an error; from any thread.
-
-    Not by ``close()``, which waits for the reader, and not by ``SSLSocket.shutdown()``, which drops TLS first: what the
-    worker writes next could leave in clear text.
-    """
-    sock = getattr(session, "sock", None)
-    if isinstance(sock, socket.socket):
-        with suppress(OSError):
-            socket.socket.shutdown(sock, socket.SHUT_RDWR)
-
-
 def _is_session_class(make: object, of: type = SMTP) -> bool:
     while isinstance(make, functools.partial):
         make = make.func

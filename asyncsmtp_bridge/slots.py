@@ -181,16 +181,21 @@ class Slots:
         elif self.observer is not None:
             self._tell(job, "job_abandoned")
 
-    def interrupt(self, job: Job, action: Callable[[], object]) -> None:
-        """Do something to make a job return, unless it has returned: what comes after it must not be hit.
+    def interrupt(self, job: Job, action: Callable[[], object]) -> bool:
+        """Do something to a job's thread, unless the job has returned: what comes after it must not be hit.
 
         Args:
             job: The job.
             action: Called while the job cannot return; quick, and free of anything that submits jobs.
+
+        Returns:
+            Whether the job still ran.
         """
         with self._lock:
-            if job.state is RUNNING:
-                action()
+            if job.state is not RUNNING:
+                return False
+            action()
+            return True
 
     def let_go_from_finalizer(self, job: Job) -> None:
         """The awaiter was thrown away unfinished, perhaps by a garbage collection on a thread that holds a lock."""
@@ -265,6 +270,8 @@ class Slots:
             self._failed += 1
         if job.abandoned:
             self._abandoned -= 1
+        if job.on_return is not None:
+            job.on_return()
 
     def _wind_up(self, job: Job) -> None:
         """What else the end of a job brings about; on the worker, not under the lock."""

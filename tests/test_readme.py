@@ -66,6 +66,10 @@ async def test_a_class_gets_an_awaitable_face(code: dict[str, Any]) -> None:
     assert await mailer.send("bert@example.org", subject="Hi") == 18
 
 
+async def test_a_deadline_ends_a_call(code: dict[str, Any]) -> None:
+    await code["send_or_give_up"](code["AsyncCorpMailer"](code["CorpMailer"]()))
+
+
 def test_there_are_exactly_two_set_up_commands() -> None:
     commands = re.findall(r"^python3 -m venv .*$", README, re.MULTILINE)
     assert len(commands) == 2

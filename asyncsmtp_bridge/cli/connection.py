@@ -13,7 +13,7 @@ from contextlib import suppress
 
 from ..client import AsyncSMTP
 from ..executor import BoundedExecutor
-from ..session import shut_down
+from ..watch import shut_down_socket
 from .message import MessageFile
 from .outcome import Result, connection_was_gone, content_begun, failed, interrupted, refused_in_step, sent
 from .reach import Server, Unreachable
@@ -119,4 +119,4 @@ class Connection:
         """End the session now: a `send` under way returns, or raises `Interrupted`, at once."""
         self._ended = True
         if self._smtp is not None:
-            shut_down(self._smtp.__wrapped__)
+            shut_down_socket(self._smtp.sock)

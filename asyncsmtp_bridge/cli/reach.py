@@ -58,7 +58,10 @@ def _explain(server: Server, error: Exception) -> tuple[str, str]:  # noqa: PLR0
     if isinstance(error, smtplib.SMTPServerDisconnected):
         return f"it closed the connection before the session began ({error})", f"{port_advice}."
     if isinstance(error, smtplib.SMTPNotSupportedError):
-        return f"no STARTTLS: {str(error).rstrip('.')}", "Leave out --starttls only if the way to the server is safe without."
+        return (
+            f"no STARTTLS: {str(error).rstrip('.')}",
+            "Leave out --starttls only if the way to the server is safe without.",
+        )
     if isinstance(error, ssl.SSLCertVerificationError):
         return (
             f"its certificate is not trusted: {error.verify_message}",

@@ -16,7 +16,7 @@ import pytest
 import trustme
 
 from asyncsmtp_bridge import AsyncSMTP, AsyncSMTP_SSL, configure
-from asyncsmtp_bridge.session import shut_down
+from asyncsmtp_bridge.watch import shut_down_socket
 from tests.servers import ScriptedServer, Server, Talk, smtp_server
 
 
@@ -258,7 +258,7 @@ async def test_an_adopted_session_of_which_the_name_is_not_known_says_so(offerin
 async def test_ending_a_connection_does_not_drop_its_encryption(implicit: Server, trusting: ssl.SSLContext) -> None:
     smtp = await AsyncSMTP_SSL("localhost", implicit.port, context=trusting)
     assert isinstance(smtp.sock, ssl.SSLSocket)
-    shut_down(smtp.__wrapped__)
+    shut_down_socket(smtp.sock)
     assert smtp.sock.version() is not None  # what is written now still goes out encrypted, or not at all
     await smtp.close()
 
