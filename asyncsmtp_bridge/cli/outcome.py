@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..watch import Phase, phase_of
 from .message import MessageFile
 
 
@@ -154,13 +155,13 @@ def reply_text(reply: bytes | str) -> str:
 def content_begun(error: BaseException) -> bool:
     """Say whether the content may have left when smtplib raised `error`: the reply to DATA was 354.
 
-    smtplib's exceptions do not tell, their tracebacks do: ``data()`` makes `q`, the quoted content, after the 354; a
-    refusal of the content is raised by its caller.
+    smtplib's exceptions do not tell, their tracebacks do. A refusal of the content is raised by the caller of ``data()``.
     """
-    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__) if frame.f_globals["__name__"] == "smtplib"]
-    if isinstance(error, smtplib.SMTPDataError) and frames:
-        return frames[-1].f_code.co_name != "data"
-    return any(frame.f_code.co_name == "data" and "q" in frame.f_locals for frame in frames)
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    phase = phase_of(reversed(frames))
+    if isinstance(error, smtplib.SMTPDataError):
+        return phase not in (None, Phase.DATA_COMMAND)
+    return phase in (Phase.CONTENT_BEGUN, Phase.CONTENT_SENT)
 
 
 def connection_was_gone(error: BaseException) -> bool:
