@@ -22,6 +22,7 @@ from asgiref.sync import sync_to_async
 from starlette.background import BackgroundTasks
 
 from asyncsmtp_bridge import AsyncSMTP_SSL, BoundedExecutor
+from asyncsmtp_bridge.testing import SMTPTestServer, silence
 from tests.servers import smtp_server
 
 
@@ -108,6 +109,15 @@ async def test_background_tasks_share_forty_threads_with_everything_that_is_sync
     assert crowd.peak == 40
     crowd.let_go.set()
     await asyncio.gather(*requests)
+
+
+async def test_a_native_client_ends_its_wait_when_it_is_cancelled() -> None:
+    with SMTPTestServer(faults=[silence("NOOP")]) as server:
+        client = aiosmtplib.SMTP(hostname="localhost", port=server.port, start_tls=False)
+        await client.connect()
+        with pytest.raises(asyncio.TimeoutError):
+            await asyncio.wait_for(client.noop(), 0.05)
+        client.close()
 
 
 STUCK = {

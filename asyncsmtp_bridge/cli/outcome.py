@@ -155,7 +155,7 @@ def reply_text(reply: bytes | str) -> str:
 def content_begun(error: BaseException) -> bool:
     """Say whether the content may have left when smtplib raised `error`: the reply to DATA was 354.
 
-    smtplib's exceptions do not tell, their tracebacks do. A refusal of the content is raised by the caller of ``data()``.
+    smtplib's exceptions do not tell, their tracebacks do. A refused content is raised by the caller of ``data()``.
     """
     frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
     phase = phase_of(reversed(frames))
