@@ -212,6 +212,15 @@ class AsyncSMTP(AsyncBridge[smtplib.SMTP]):
     def _job(self, name: str, func: Callable[..., Any], *args: Any) -> LaneJob:
         return LaneJob(func, args, {}, self._lane, label=f"{type(self).__name__}.{name}")
 
+    if not TYPE_CHECKING:  # a type checker sees for itself that there is no __enter__
+
+        def __enter__(self) -> None:
+            name = type(self).__name__
+            raise TypeError(f"{name} is entered by 'async with {name}(...) as smtp:', not by 'with'")
+
+        def __exit__(self, *_: object) -> None:
+            raise AssertionError  # never entered
+
     async def _close_soon(self) -> None:
         """End the connection, with whatever runs on it; wait for that, but not for long."""
         shut_down_socket(getattr(self._target, "sock", None))
