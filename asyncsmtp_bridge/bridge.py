@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Concatenate, Generic, ParamSpec
 
 from .abort import abort
 from .executor import BoundedExecutor, slots_of
-from .job import LaneJob
+from .job import RETURNED, LaneJob, logger
 from .lane import Lane, lane_of
 
 P = ParamSpec("P")
@@ -75,6 +75,12 @@ class async_method(Generic[P, R]):  # noqa: N801 - reads as the declaration that
             return await self._perform(job)
 
         _install(call, owner, name, method)
+
+    if not TYPE_CHECKING:
+
+        def __call__(self, *_: object, **__: object) -> None:
+            """Say what is wrong with a declaration that was put into a class afterwards."""
+            raise TypeError("async_method() declares a method in the body of a class; it does nothing elsewhere")
 
     if TYPE_CHECKING:
 
@@ -335,8 +341,13 @@ class AsyncBridge(Generic[T]):
             return await slots.outcome(job)
         except asyncio.CancelledError:
             if job.abandoned:
-                await abort(job)
+                await abort(job, self._interrupt)
+            elif job.state is RETURNED:
+                logger.info("%s had returned when its caller was cancelled; its result is lost", job.name)
             raise
+
+    def _interrupt(self) -> None:
+        """End what the object is known to be connected to; called while one of its jobs runs, and quick."""
 
     # Making the object.
 

@@ -223,7 +223,7 @@ class AsyncSMTP(AsyncBridge[smtplib.SMTP]):
 
     async def _close_soon(self) -> None:
         """End the connection, with whatever runs on it; wait for that, but not for long."""
-        shut_down_socket(getattr(self._target, "sock", None))
+        self._interrupt()
         slots = slots_of(self._executor)
         job = self._job("close", self._target.close)
         # A full or closed executor cannot close it: it is shut down, and the garbage collector does the rest.
@@ -252,7 +252,7 @@ class AsyncSMTP(AsyncBridge[smtplib.SMTP]):
         return self._construction is None or self._construction.connects
 
     async def _ready(self) -> smtplib.SMTP:
-        if self._target is UNMADE and not self._connects:
+        if not self._kept and not self._connects:
             return await self._open()
         return self.__wrapped__
 
@@ -294,6 +294,10 @@ class AsyncSMTP(AsyncBridge[smtplib.SMTP]):
         connected = self._target is not UNMADE and getattr(self._target, "sock", None) is not None
         where = host if isinstance(host, str) else "without host"
         return f"<{name} {where}, {'connected' if connected else 'not connected'}>"
+
+    def _interrupt(self) -> None:
+        # From its own dictionary: a subclass may have made it a property, which could do anything.
+        shut_down_socket(getattr(self._target, "__dict__", {}).get("sock"))
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)

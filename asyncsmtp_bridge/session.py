@@ -202,8 +202,8 @@ def hang_up(session: smtplib.SMTP) -> None:
 
 def leave(session: smtplib.SMTP) -> None:
     """Leave the object's own context manager, without waiting for ever for the answer to QUIT."""
-    sock = getattr(session, "sock", None)
-    if isinstance(sock, socket.socket):
+    sock: Any = getattr(session, "sock", None)
+    if issubclass(type(sock), socket.socket):
         timeout = sock.gettimeout()
         with suppress(OSError):  # a refused certificate leaves a closed socket behind
             sock.settimeout(QUIT_TIMEOUT if timeout is None else min(timeout, QUIT_TIMEOUT))

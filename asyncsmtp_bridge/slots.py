@@ -19,7 +19,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from threading import get_ident
 from time import monotonic
-from typing import Any
+from typing import Any, cast
 
 from .defaults import Around
 from .job import RETURNED, RUNNING, WAITING, WITHDRAWN, Job, LaneJob, logger
@@ -272,6 +272,7 @@ class Slots:
             self._abandoned -= 1
         if job.on_return is not None:
             job.on_return()
+            cast(LaneJob, job).on_return = None  # it holds the job
 
     def _wind_up(self, job: Job) -> None:
         """What else the end of a job brings about; on the worker, not under the lock."""

@@ -4,34 +4,46 @@ Owns what can be known of a thread from its stack, and what is done to it at an 
 retries: whoever runs the thread says when, and sees to it that the thread is still where it is thought to be.
 
 Nothing is recorded while mail is sent. At the moment of an abort the thread's stack is read (``sys._current_frames``):
-a frame of an `smtplib` method has the session as its ``self``, and below it a socket that is being connected, or shakes
-hands, is a local variable. What is found is shut down, which makes the blocked call return with an error. It is done
-again until the thread is back, since the thread may just then be between two sockets.
+a frame of smtplib has the session as its ``self``, and below it a socket that is being connected, or shakes hands, is a
+local variable. What is found is shut down, which makes the blocked call return with an error. It is done again until
+the thread is back, since the thread may just then be between two sockets.
 
 A wrapper that connects again and sends once more would still deliver. So, from the first abort of the process on, an
 audit hook raises in a thread that was forbidden to go on, at ``smtplib.connect`` and ``smtplib.send``. Before that
 there is no hook: once installed it slows some operations of the interpreter for good.
+
+Objects of other people are on the stack, too. They are told by their types, and nothing of theirs is called: a property
+could block, or take a lock that the thread holds.
 """
 
 from __future__ import annotations
 
 import _thread
 import enum
+import logging
 import os
 import smtplib
 import socket
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from contextlib import suppress
+from dataclasses import dataclass
+from email.message import Message
 from threading import get_ident
 from types import FrameType
+from typing import Any
+
+logger = logging.getLogger("asyncsmtp_bridge")
 
 # As it is when this is imported: a test may patch smtplib.SMTP with something that is no class.
 _SMTP = smtplib.SMTP
 
 INTERVAL = 0.005
-"""Seconds between two attempts to make a thread return."""
+"""Seconds between the first attempts to make a thread return."""
+
+LONGEST_INTERVAL = 0.1
+"""Seconds between attempts, when a thread does not return for long."""
 
 
 class Phase(enum.Enum):
@@ -46,15 +58,18 @@ class Phase(enum.Enum):
     DATA_COMMAND = "data command"
     """The server is being asked to take the content."""
     CONTENT_BEGUN = "content begun"
-    """The content is being sent. A server that has only a part of it delivers nothing."""
+    """The content is being sent. A server that has only a part of it delivers nothing; but that the last part has left
+    cannot be seen from outside before the thread goes on."""
     CONTENT_SENT = "content sent"
     """The content was sent, and its reply is awaited: the message may have been delivered."""
+    BETWEEN = "between messages"
+    """Another command: NOOP, RSET, VRFY, QUIT."""
 
 
 _PHASES = {
     **dict.fromkeys(("connect", "_get_socket"), Phase.CONNECTING),
     **dict.fromkeys(("helo", "ehlo", "ehlo_or_helo_if_needed", "starttls", "auth", "login"), Phase.GREETING),
-    **dict.fromkeys(("mail", "rcpt", "rset", "sendmail", "send_message"), Phase.ENVELOPE),
+    **dict.fromkeys(("mail", "rcpt", "sendmail", "send_message"), Phase.ENVELOPE),
 }
 
 
@@ -62,18 +77,20 @@ class Aborted(BaseException):
     """Raised at the next step of SMTP in a thread that was forbidden any; no handler for errors shall catch it."""
 
 
-def phase_of(frames: Iterator[FrameType]) -> Phase | None:
+def phase_of(frames: Iterable[FrameType]) -> Phase | None:
     """Return how far a transaction has come; None if the frames are not in smtplib.
 
     Args:
         frames: Those of a stack, the innermost first.
     """
-    phase = None
+    phase: Phase | None = None
     inner = ""
     for frame in frames:
-        if frame.f_globals.get("__name__") != "smtplib":
-            continue
         name = frame.f_code.co_name
+        if not _in_smtplib(frame):
+            if name == "data" and _session_of(frame) is not None:
+                return Phase.CONTENT_BEGUN  # a class with its own way of sending it: nothing more can be told
+            continue
         if name == "data":
             # data() names the content `q` when it is ready to be sent, which is after the reply to DATA.
             if "q" not in frame.f_locals:
@@ -82,55 +99,78 @@ def phase_of(frames: Iterator[FrameType]) -> Phase | None:
         if phase is None:
             phase = Phase.GREETING if (name, inner) == ("connect", "getreply") else _PHASES.get(name)
         inner = name
-    return phase
+    return phase or (Phase.BETWEEN if inner else None)
 
 
-def stack(thread: int) -> Iterator[FrameType]:
-    """Yield the frames of a thread, the innermost first; none if there is no such thread."""
+@dataclass(frozen=True)
+class Position:
+    """Where a thread stood when it was looked at."""
+
+    phase: Phase | None
+    """How far it had come; None: not in smtplib."""
+    message: Message | None
+    """What it was sending, if that can be told."""
+    sockets: tuple[socket.socket, ...]
+    """What it may be blocked on: the session's, and those below smtplib that are not its yet."""
+
+
+def look(thread: int) -> Position:
+    """Return where a thread stands in smtplib."""
+    frames: list[FrameType] = []
     frame = sys._current_frames().get(thread)
     while frame is not None:
-        yield frame
+        frames.append(frame)
         frame = frame.f_back
+    return Position(phase_of(frames), _message_in(frames), tuple(_sockets_in(frames)))
 
 
-def phase(thread: int) -> Phase | None:
-    """Return how far a thread has come in smtplib; None if it is elsewhere."""
-    return phase_of(stack(thread))
+def _in_smtplib(frame: FrameType) -> bool:
+    return frame.f_globals.get("__name__") == "smtplib"
 
 
-def message_id(thread: int) -> str | None:
-    """Return the Message-ID of the message that a thread is sending, if it can be told."""
-    for frame in stack(thread):
-        if frame.f_code.co_name == "send_message" and frame.f_globals.get("__name__") == "smtplib":
-            found = frame.f_locals["msg"]["Message-ID"]
-            return None if found is None else str(found)
+def _session_of(frame: FrameType) -> smtplib.SMTP | None:
+    found = frame.f_locals.get("self")
+    return found if issubclass(type(found), _SMTP) else None
+
+
+def _message_in(frames: list[FrameType]) -> Message | None:
+    for frame in frames:
+        if frame.f_code.co_name == "send_message" and _in_smtplib(frame):
+            found = frame.f_locals.get("msg")
+            return found if issubclass(type(found), Message) else None
     return None
 
 
-def shut_down(thread: int) -> None:
-    """Shut down what a thread is blocked on in smtplib: the innermost session, and sockets below that are not its yet.
-
-    No effect on a thread that is not in smtplib: what it is blocked on is nobody's business here.
-    """
-    below: list[socket.socket] = []
-    for frame in stack(thread):
-        for name in ("self", "sock"):
-            found = frame.f_locals.get(name)
-            if isinstance(found, socket.socket):
-                below.append(found)
-            elif isinstance(found, _SMTP):
-                for sock in (*below, getattr(found, "sock", None)):
-                    shut_down_socket(sock)
-                return
+def _sockets_in(frames: list[FrameType]) -> list[socket.socket]:
+    innermost = next((index for index, frame in enumerate(frames) if _in_smtplib(frame) and _session_of(frame)), None)
+    if innermost is None:
+        return []  # what it is blocked on is nobody's business here
+    session = _session_of(frames[innermost])
+    found = [object.__getattribute__(session, "__dict__").get("sock")]
+    for frame in reversed(frames[:innermost]):
+        # What smtplib itself calls, or a method of the session; not what a method does besides, on a socket of its own.
+        if frame.f_globals.get("__name__") in ("socket", "ssl"):
+            found += [frame.f_locals.get("sock"), frame.f_locals.get("self")]
+        elif not _in_smtplib(frame) and _session_of(frame) is not session:
+            break
+    return [each for each in found if issubclass(type(each), socket.socket)]
 
 
-def shut_down_socket(sock: object) -> None:
+def shut_down(thread: int) -> Position:
+    """Shut down what a thread is blocked on in smtplib, and return where it stood; no effect elsewhere."""
+    position = look(thread)
+    for sock in position.sockets:
+        shut_down_socket(sock)
+    return position
+
+
+def shut_down_socket(sock: Any) -> None:
     """Make whatever blocks on a socket return with an error; from any thread.
 
     Not by ``close()``, which waits for the reader, and not by ``SSLSocket.shutdown()``, which drops TLS first: what the
     thread writes next could leave in clear text.
     """
-    if isinstance(sock, socket.socket):
+    if issubclass(type(sock), socket.socket):
         with suppress(OSError):
             socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
@@ -138,6 +178,8 @@ def shut_down_socket(sock: object) -> None:
 # Threads that may begin no further step. Written by whoever aborts, and by the thread itself when its job is over.
 _forbidden: set[int] = set()
 _installed = False
+_seen = False
+_PROBE = "asyncsmtp_bridge.probe"
 
 
 def forbid(thread: int) -> None:
@@ -153,29 +195,44 @@ def permit(thread: int) -> None:
 
 def _install_hook() -> None:
     global _installed
-    if not _installed:
-        _installed = True
+    if _installed:
+        return
+    _installed = True
+    # Other hooks are asked, and may refuse: silently, or with an exception of theirs.
+    with suppress(Exception):
         sys.addaudithook(_hook)
+        sys.audit(_PROBE)
+    if not _seen:
+        logger.warning(
+            "no audit hook could be installed, another one refuses it: "
+            "a wrapper that reconnects and tries again may send after its call was cancelled"
+        )
 
 
 def _hook(event: str, _: tuple[object, ...]) -> None:
     # Called for every audited operation of the process. An exception other than Aborted would break it, whatever it is.
-    if (event == "smtplib.send" or event == "smtplib.connect") and get_ident() in _forbidden:  # noqa: PLR1714 - quicker
-        raise Aborted
+    if event == "smtplib.send" or event == "smtplib.connect":  # noqa: PLR1714 - quicker than a look into a set
+        if get_ident() in _forbidden:
+            raise Aborted
+    elif event == _PROBE:
+        global _seen
+        _seen = True
 
 
 class _Repeater:
-    """Calls functions every few milliseconds, until they say that it is enough; on a thread that lives as long."""
+    """Calls functions again and again until they say that it is enough, on a thread that ends with the last of them."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        # Both under the lock.
+        # All under the lock.
         self._again: list[Callable[[], bool]] = []
+        self._interval = INTERVAL
         self._repeating = False
 
     def add(self, again: Callable[[], bool]) -> None:
         with self._lock:
             self._again.append(again)
+            self._interval = INTERVAL
             if not self._repeating:
                 # Bare, since this is an event loop's thread, which need not wait until a thread has started.
                 _thread.start_new_thread(self._repeat, ())
@@ -184,10 +241,11 @@ class _Repeater:
     def _repeat(self) -> None:
         wait = threading.Event().wait  # a sleep that nothing interrupts
         while True:
-            wait(INTERVAL)
+            wait(self._interval)
             with self._lock:
                 current, self._again = self._again, []
-            unfinished = [again for again in current if again()]
+                self._interval = min(self._interval * 1.2, LONGEST_INTERVAL)
+            unfinished = [again for again in current if _again(again)]
             with self._lock:
                 self._again += unfinished
                 if not self._again:
@@ -195,11 +253,19 @@ class _Repeater:
                     return
 
 
+def _again(again: Callable[[], bool]) -> bool:
+    try:
+        return again()
+    except Exception:
+        logger.exception("an abort is given up")
+        return False
+
+
 _repeater = _Repeater()
 
 
 def repeat(again: Callable[[], bool]) -> None:
-    """Call a function every `INTERVAL` seconds, on a thread for the purpose, as long as it returns True."""
+    """Call a function every few milliseconds, later less often, as long as it returns True; on a thread for this."""
     _repeater.add(again)
 
 

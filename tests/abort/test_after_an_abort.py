@@ -197,7 +197,7 @@ def test_a_thread_that_is_not_in_smtplib_is_left_alone() -> None:
         begun.wait()
         assert thread.ident is not None
         watch.shut_down(thread.ident)
-        assert watch.phase(thread.ident) is None
+        assert watch.look(thread.ident).phase is None
         theirs.sendall(b"x")
         thread.join()
         assert got == [b"x"]
@@ -260,7 +260,9 @@ async def test_cancelled_at_random_nothing_is_lost_and_nothing_is_delivered_twic
                     call = asyncio.ensure_future(
                         smtp.sendmail("anna@example.org", f"r{number}@example.org", f"body {number}\n")
                     )
-                    await asyncio.wait({call}, timeout=chance.random() * 0.004)
+                    # A third is left alone, a third cancelled at once, a third somewhere on the way.
+                    patience = chance.choice([None, 0, chance.random() * 0.004])
+                    await asyncio.wait({call}, timeout=patience)
                     call.cancel()
                     [outcome] = await asyncio.gather(call, return_exceptions=True)
                     if outcome == {}:

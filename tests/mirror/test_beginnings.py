@@ -105,9 +105,9 @@ def test_a_look_at_a_session_that_was_never_awaited_says_what_to_write() -> None
 
 
 def test_a_with_that_was_not_migrated_is_told_what_to_write() -> None:
-    with pytest.raises(TypeError, match=r"async with AsyncSMTP\(\.\.\.\) as smtp:"):
-        with AsyncSMTP("mail.example.org"):  # type: ignore[attr-defined]
-            raise AssertionError
+    smtp = AsyncSMTP("mail.example.org")
+    with pytest.raises(TypeError, match=r"async with AsyncSMTP\(\.\.\.\) as smtp:"), smtp:  # type: ignore[attr-defined]
+        raise AssertionError
 
 
 def test_arguments_that_smtplib_does_not_take_are_refused_at_once() -> None:
