@@ -16,7 +16,6 @@ from unittest import mock
 import pytest
 
 from asyncsmtp_bridge import AsyncBridge, AsyncSMTP, BoundedExecutor, async_method, watch
-from asyncsmtp_bridge.session import leave
 from asyncsmtp_bridge.testing import SMTPTestServer, hold, silence
 
 
@@ -216,15 +215,6 @@ async def test_a_first_call_that_is_cancelled_takes_the_session_from_nobody() ->
         await smtp.quit()
 
 
-async def test_a_mocked_socket_is_nobody_to_end() -> None:
-    session = mock.MagicMock(spec=smtplib.SMTP)
-    session.sock = mock.MagicMock(spec=socket.socket)
-    with pytest.raises(KeyError):
-        async with AsyncSMTP.from_sync(session):
-            raise KeyError
-    leave(session)
-
-
 async def test_a_call_that_returned_as_it_was_cancelled_is_told(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     returned = threading.Event()
@@ -250,6 +240,6 @@ def test_a_declaration_outside_a_class_says_so() -> None:
         pass
 
     Late.send = async_method(Sender.send)  # type: ignore[attr-defined]
-    late: Any = Late(Sender(mock.MagicMock(spec=smtplib.SMTP)))
+    late: Any = Late(Sender(smtplib.SMTP(local_hostname="client.example.org")))
     with pytest.raises(TypeError, match="in the body of a class"):
         late.send("bert@example.org")

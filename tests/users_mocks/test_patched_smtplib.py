@@ -6,6 +6,7 @@ Here, and only here, smtplib is a mock.
 from __future__ import annotations
 
 import smtplib
+import socket
 from email.message import EmailMessage
 from unittest import mock
 
@@ -75,3 +76,14 @@ async def test_a_mirror_can_be_autospecced() -> None:
     smtp = mock.create_autospec(AsyncSMTP, instance=True)
     await smtp.sendmail("anna@example.org", "bert@example.org", "x")
     smtp.sendmail.assert_awaited_once()
+
+
+async def test_a_mocked_session_can_be_adopted_and_left() -> None:
+    session = mock.MagicMock(spec=smtplib.SMTP)
+    session.sock = mock.MagicMock(spec=socket.socket)
+    with pytest.raises(KeyError):
+        async with AsyncSMTP.from_sync(session):
+            raise KeyError
+    async with AsyncSMTP.from_sync(session) as smtp:
+        await smtp.noop()
+    session.__exit__.assert_called_once()
