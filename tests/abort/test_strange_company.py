@@ -217,21 +217,21 @@ async def test_a_first_call_that_is_cancelled_takes_the_session_from_nobody() ->
 
 async def test_a_call_that_returned_as_it_was_cancelled_is_told(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
-    returned = threading.Event()
 
     class Quick:
         def send(self, to: str) -> None:
-            returned.set()
+            pass
 
-    face = Face(Quick())
-    call = asyncio.ensure_future(face.send("bert@example.org"))
+    executor = BoundedExecutor(1)
+    call = asyncio.ensure_future(Face(Quick(), executor=executor).send("bert@example.org"))
     await asyncio.sleep(0)
-    returned.wait(10)
-    time.sleep(0.05)  # the loop stands still, so the result cannot come in before the cancellation
+    while not executor.stats().done:
+        pass  # the loop stands still, so the result cannot come in before the cancellation
     call.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await call
     assert call.cancelled()
+    await executor.aclose()
     assert "had returned when its caller was cancelled" in caplog.text
 
 
