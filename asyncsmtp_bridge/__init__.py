@@ -6,10 +6,13 @@ await smtp.send_message(message)
 await to_thread(legacy_send, message)                       # any blocking function, with a bound that holds
 """
 
-from .bridge import AsyncBridge, async_method
+from .blocking import blocking
+from .bridge import bridge
 from .client import AsyncLMTP, AsyncSMTP, AsyncSMTP_SSL
+from .declare import async_method
 from .defaults import configure
 from .executor import BoundedExecutor, default_executor, to_thread
+from .face import AsyncBridge
 from .slots import ExecutorFull
 from .stats import ExecutorStats
 
@@ -22,6 +25,8 @@ __all__ = [
     "ExecutorFull",
     "ExecutorStats",
     "async_method",
+    "blocking",
+    "bridge",
     "configure",
     "default_executor",
     "to_thread",

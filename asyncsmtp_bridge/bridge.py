@@ -1,392 +1,344 @@
-"""The bridge: an object with blocking methods gets a face with awaitable ones.
+"""The bridge: whatever blocks, made awaitable.
 
-Owns the proxy (`AsyncBridge`), the typed declaration of its methods (`async_method`), and how an object that must be
-made in a worker comes to be made. It does not know what the methods mean.
-
-A face is a table::
-
-    class AsyncCorpMailer(AsyncBridge[CorpMailer]):
-        send = async_method(CorpMailer.send)
-        verify = async_method(CorpMailer.verify)
-
-Every call runs in a worker thread, in the lane of the object: one at a time, in the order in which they were made.
+Owns `bridge`: what kind of thing it is given, and what becomes of it. How a function is called, or an object stood for,
+is in the modules below.
 """
 
 from __future__ import annotations
 
-import asyncio
-import functools
 import inspect
-from collections.abc import Callable, Coroutine, Generator
-from typing import TYPE_CHECKING, Any, ClassVar, Concatenate, Generic, ParamSpec, TypeVar, cast, overload
+import sys
+import warnings
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Iterator
+from contextlib import AbstractAsyncContextManager
+from functools import partial
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, cast, overload
 
-from .abort import abort
-from .executor import BoundedExecutor, slots_of
-from .job import RETURNED, LaneJob, logger
+from .call import Retry, Terms
+from .cancellation import OnCancel
+from .executor import BoundedExecutor
+from .face import AsyncBridge, Calls, checked_calls
+from .forms import is_async
+from .functions import Turn, is_function, made_awaitable
 from .lane import Lane, lane_of
+from .proxy import Choices, bridged, is_data, own_face_of, to_be_made
+from .steps import Arguments, makes_context_managers
+
+if TYPE_CHECKING:
+    import smtplib
+    from contextlib import _GeneratorContextManager
+
+    from .client import AsyncLMTP, AsyncSMTP, AsyncSMTP_SSL
+    from .proxy import AnyProxy
 
 P = ParamSpec("P")
 R = TypeVar("R")
+S = TypeVar("S")
 T = TypeVar("T")
-V = TypeVar("V")
 
 
-class async_method(Generic[P, R]):  # noqa: N801 - reads as the declaration that it is, like property
-    """Declares a method of an `AsyncBridge` that awaits a blocking method of the object behind it.
+class Factory(Generic[T]):
+    """A class of which the objects are made in a worker, and bridged.
 
-    Signature, types and docstring are those of the blocking method. It is looked up by name on the object at every
-    call, so that what a subclass overrides or a test replaces is what runs.
-
-    Args:
-        method: The blocking method, as its class has it: ``CorpMailer.send``.
-        via: Called with the object and the arguments in place of the method; for a method that needs something done
-            before or after, in the worker.
-        undo: Called with the object, in the worker, if the method succeeded for an awaiter that is gone.
+    Called with the arguments of the class, it gives a proxy that is to be awaited, or entered by ``async with``. Its
+    class methods are awaitable; an object of the class that one returns is bridged.
     """
 
-    def __init__(
-        self,
-        method: Callable[Concatenate[Any, P], R],
-        *,
-        via: Callable[..., R] | None = None,
-        undo: Callable[[Any], object] | None = None,
-    ) -> None:
-        if not callable(method):
-            raise TypeError(f"async_method() takes a function, as in async_method(CorpMailer.send), not {method!r}")
-        self._method = method
-        self._via = via
-        self._undo = undo
+    def __init__(self, kind: type[T], terms: Terms, calls: Calls, choices: Choices) -> None:
+        self.__wrapped__ = kind
+        self.__doc__ = kind.__doc__
+        self._terms = terms
+        self._calls: Calls = calls
+        self._choices = choices
 
-    def __set_name__(self, owner: type, name: str) -> None:
-        method, via, undo = self._method, self._via, self._undo
-        target_name = getattr(method, "__name__", name)
+    def __call__(self, *args: Any, **kwargs: Any) -> AnyProxy[T]:
+        """Return the proxy of an object that is made when the proxy is awaited."""
+        arguments = Arguments(args, kwargs)
+        del args, kwargs
+        made: Any = to_be_made(self.__wrapped__, arguments, self._terms, self._calls, self._choices)
+        return cast("AnyProxy[T]", made)
 
-        async def call(self: AsyncBridge[Any], /, *args: Any, **kwargs: Any) -> Any:
-            job = LaneJob(call, args, kwargs, None)
-            del args, kwargs  # not to be seen in this frame's variables by whoever collects them
-            target = await self._ready()
-            if via is None:
-                job.aim(getattr(target, target_name), self._lane)
-            else:
-                job.aim(functools.partial(via, target), self._lane)
-                job.label = call.__qualname__
-            if undo is not None:
-                job.discard = _ignoring_the_result(undo, target)
-            return await self._perform(job)
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(f"{self!r} has no attribute {name!r}")
+        member = getattr(self.__wrapped__, name)
+        if not is_function(member):
+            return member
+        return made_awaitable(member, self._terms, _no_turn, present=self._present)
 
-        _install(call, owner, name, method)
-
-    if not TYPE_CHECKING:
-
-        def __call__(self, *_: object, **__: object) -> None:
-            """Say what is wrong with a declaration that was put into a class afterwards."""
-            raise TypeError("async_method() declares a method in the body of a class; it does nothing elsewhere")
-
-    if TYPE_CHECKING:
-
-        @overload
-        def __get__(self, instance: None, owner: type) -> Callable[Concatenate[Any, P], Coroutine[Any, Any, R]]: ...
-        @overload
-        def __get__(self, instance: object, owner: type) -> Callable[P, Coroutine[Any, Any, R]]: ...
-        def __get__(self, instance: object | None, owner: type) -> Any: ...
-
-
-class plain_method(Generic[P, R]):  # noqa: N801 - as async_method
-    """Declares a method of an `AsyncBridge` that stays synchronous, because it only looks something up.
-
-    Such a method must not be awaitable: an unawaited coroutine is true, and ``if smtp.has_extn("size")`` would be, too.
-
-    Args:
-        method: The method, as its class has it.
-    """
-
-    def __init__(self, method: Callable[Concatenate[Any, P], R]) -> None:
-        self._method = method
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        def call(self: AsyncBridge[Any], /, *args: Any, **kwargs: Any) -> Any:
-            return self._get(name)(*args, **kwargs)
-
-        _install(call, owner, name, self._method)
-
-    if TYPE_CHECKING:
-
-        @overload
-        def __get__(self, instance: None, owner: type) -> Callable[Concatenate[Any, P], R]: ...
-        @overload
-        def __get__(self, instance: object, owner: type) -> Callable[P, R]: ...
-        def __get__(self, instance: object | None, owner: type) -> Any: ...
-
-
-def _ignoring_the_result(undo: Callable[[Any], object], target: Any) -> Callable[[Any], object]:
-    return lambda _: undo(target)
-
-
-def _is_awaited(method: Any) -> bool:
-    # Or, under a decorator that is a plain function, what it decorates is.
-    return inspect.iscoroutinefunction(method) or inspect.iscoroutinefunction(inspect.unwrap(method))
-
-
-def _install(call: Callable[..., Any], owner: type, name: str, method: Callable[..., Any]) -> None:
-    """Put a plain function in the declaration's place.
-
-    A type checker sees the declaration, which has the types; everything that looks at classes when a program runs
-    (``help``, ``inspect``, ``mock.create_autospec``) knows best what to make of a function.
-    """
-    functools.update_wrapper(call, method)  # its __wrapped__ is where inspect.signature finds the signature
-    call.__name__, call.__qualname__, call.__module__ = name, f"{owner.__qualname__}.{name}", owner.__module__
-    setattr(owner, name, call)
-
-
-class attribute(Generic[V]):  # noqa: N801 - as async_method
-    """Declares an attribute of an `AsyncBridge`: that of the object behind it, read and written through.
-
-    Args:
-        doc: What the attribute means.
-    """
-
-    def __init__(self, doc: str) -> None:
-        self.__doc__ = doc
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        self._name = name
-
-    @overload
-    def __get__(self, instance: None, owner: type) -> attribute[V]: ...
-    @overload
-    def __get__(self, instance: object, owner: type) -> V: ...
-    def __get__(self, instance: object | None, owner: type) -> Any:
-        if instance is None:
-            return cast(type[AsyncBridge[Any]], owner)._class_attribute(self._name, self)
-        return cast(AsyncBridge[Any], instance)._get(self._name)
-
-    def __set__(self, instance: object, value: V) -> None:
-        cast(AsyncBridge[Any], instance)._set(self._name, value)
-
-
-class _Unmade:
-    """Stands for an object that is not made yet."""
+    def _present(self, result: Any) -> Any:
+        if isinstance(result, self.__wrapped__):
+            return bridged(result, self._terms, self._calls, self._choices)
+        return result
 
     def __repr__(self) -> str:
-        return "<not made yet>"
+        return f"bridge({self.__wrapped__.__qualname__})"
+
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__(), *dir(self.__wrapped__)})
 
 
-UNMADE: Any = _Unmade()
+def _no_turn(_: tuple[Any, ...]) -> Lane | None:
+    return None
 
 
-class NotMade(RuntimeError, AttributeError):
-    """The object behind a bridge is looked at before it is made. An AttributeError, too: ``hasattr`` answers False."""
+# The overloads are asked in this order; the first that fits counts.
 
 
-class _Wrapped:
-    """The attribute ``__wrapped__`` of bridges, but not of their classes, where `inspect` would follow it."""
+@overload
+def bridge(  # pyright: ignore[reportOverlappingOverload]
+    target: smtplib.SMTP_SSL, *, executor: BoundedExecutor | None = None, on_cancel: OnCancel = "abort"
+) -> AsyncSMTP_SSL: ...
+@overload
+def bridge(
+    target: smtplib.LMTP, *, executor: BoundedExecutor | None = None, on_cancel: OnCancel = "abort"
+) -> AsyncLMTP: ...
+@overload
+def bridge(
+    target: smtplib.SMTP, *, executor: BoundedExecutor | None = None, on_cancel: OnCancel = "abort"
+) -> AsyncSMTP: ...
+@overload
+def bridge(  # pyright: ignore[reportOverlappingOverload]
+    target: type[smtplib.SMTP_SSL], *, executor: BoundedExecutor | None = None, on_cancel: OnCancel = "abort"
+) -> Callable[..., AsyncSMTP_SSL]: ...
+@overload
+def bridge(
+    target: type[smtplib.LMTP], *, executor: BoundedExecutor | None = None, on_cancel: OnCancel = "abort"
+) -> Callable[..., AsyncLMTP]: ...
+@overload
+def bridge(
+    target: type[smtplib.SMTP], *, executor: BoundedExecutor | None = None, on_cancel: OnCancel = "abort"
+) -> Callable[..., AsyncSMTP]: ...
+@overload
+def bridge(
+    target: type[T],
+    *,
+    executor: BoundedExecutor | None = None,
+    calls: Calls | None = None,
+    on_cancel: OnCancel = "abort",
+    passthrough: Iterable[str] = (),
+    nested: Iterable[str] = (),
+    awaitable: Iterable[str] = (),
+    retry: Retry | None = None,
+) -> Factory[T]: ...
+@overload
+def bridge(
+    target: Callable[P, Coroutine[Any, Any, R]],
+    *,
+    executor: BoundedExecutor | None = None,
+    calls: Calls | None = None,
+    on_cancel: OnCancel = "abort",
+    retry: Retry | None = None,
+) -> Callable[P, Coroutine[Any, Any, R]]: ...
+@overload
+def bridge(
+    target: Callable[P, _GeneratorContextManager[S]],
+    *,
+    executor: BoundedExecutor | None = None,
+    calls: Calls | None = None,
+    on_cancel: OnCancel = "abort",
+) -> Callable[P, AbstractAsyncContextManager[S]]: ...
+@overload
+def bridge(
+    target: Callable[P, Iterator[S]],
+    *,
+    executor: BoundedExecutor | None = None,
+    calls: Calls | None = None,
+    on_cancel: OnCancel = "abort",
+) -> Callable[P, AsyncGenerator[S, Any]]: ...
+@overload
+def bridge(
+    target: Callable[P, R],
+    *,
+    executor: BoundedExecutor | None = None,
+    calls: Calls | None = None,
+    on_cancel: OnCancel = "abort",
+    retry: Retry | None = None,
+) -> Callable[P, Coroutine[Any, Any, R]]: ...
+@overload
+def bridge(
+    target: T,
+    *,
+    executor: BoundedExecutor | None = None,
+    calls: Calls | None = None,
+    on_cancel: OnCancel = "abort",
+    passthrough: Iterable[str] = (),
+    nested: Iterable[str] = (),
+    awaitable: Iterable[str] = (),
+    retry: Retry | None = None,
+) -> AnyProxy[T]: ...
+def bridge(
+    target: Any,
+    *,
+    executor: BoundedExecutor | None = None,
+    calls: Calls | None = None,
+    on_cancel: OnCancel = "abort",
+    passthrough: Iterable[str] = (),
+    nested: Iterable[str] = (),
+    awaitable: Iterable[str] = (),
+    retry: Retry | None = None,
+) -> Any:
+    """Make a blocking function, class or object awaitable; it stays as it is.
 
-    def __get__(self, instance: AsyncBridge[Any] | None, owner: type) -> Any:
-        if instance is None:
-            raise AttributeError(f"type object {owner.__name__!r} has no attribute '__wrapped__'")
-        if instance._target is UNMADE:
-            raise NotMade(instance._why_unmade())
-        return instance._target
+    - A function or a bound method gives a coroutine function with the same parameters; a generator function gives an
+      async generator function, and one made by ``contextlib.contextmanager`` one that gives async context managers.
+      Works as a decorator, on methods, too.
+    - A class gives something to make objects with, in a worker: ``mailer = await bridge(CorpMailer)(settings)``, or
+      ``async with bridge(CorpMailer)(settings) as mailer:``.
+    - Any other object gives a proxy: its methods are awaitable, its attributes are read and written through, at once.
+      ``async with`` enters it, ``async for`` iterates over it. Names with an underscore in front are the proxy's own;
+      the object itself is ``proxy.__wrapped__``.
+    - An `smtplib.SMTP` gives an `AsyncSMTP`. What is awaitable already is returned as it is.
 
-
-Self = TypeVar("Self", bound="AsyncBridge[Any]")
-
-
-class AsyncBridge(Generic[T]):
-    """An object with blocking methods, behind awaitable ones.
-
-    Calls on one object run one at a time, in the order in which they were made, whichever task, thread or event loop
-    makes them, and through however many bridges.
+    Calls run on a bounded executor. Those on one object run one at a time, in the order in which they were made,
+    whichever task, thread or event loop makes them, and through however many bridges; those of a function run side by
+    side. A generator or a context manager keeps one copy of the caller's context variables from its first step to its
+    last, and is closed in a worker also when its consumer stops early or is cancelled.
 
     Cancelling a call that waits for its turn withdraws it. Cancelling one that runs aborts it: whatever it is blocked
     on in smtplib is shut down, and it can begin no further step of SMTP; the awaiter gets its CancelledError when the
-    thread is back, at most ``configure(cancel_grace=...)`` seconds later. What cannot be interrupted runs on, and the
-    object is busy until it has returned.
-
-    Attributes of the object that the class does not declare are there, too: what can be called is awaitable, the rest
-    is read and written through. Attributes that the object has not are the bridge's own.
+    thread is back, at most ``configure(cancel_grace=...)`` seconds later, and a second cancel ends that wait. What
+    cannot be interrupted (a name being looked up, code that is not talking SMTP) runs on. What is known of the call is
+    the attribute ``call`` of the CancelledError: its phase, and its result or error, if it had returned.
 
     Args:
-        target: The object.
-        executor: Where its methods run; the default executor if left out.
+        target: What blocks.
+        executor: Where the calls run; the default executor if left out. For objects that keep state per thread,
+            ``BoundedExecutor(1)``, to be passed when the class is bridged: then they are made on the same thread, too.
+        calls: ``"serial"``, one at a time, or ``"concurrent"``, side by side. If left out, serial for objects and their
+            methods, concurrent for functions.
+        on_cancel: What becomes of a running call when its awaiter is cancelled: ``"abort"``, as above; ``"wait"``: it
+            runs to its end, and the CancelledError comes then, however often it is cancelled; ``"abandon"``: the
+            CancelledError comes at once, and it runs on, unobserved.
+        passthrough: Methods of the object that stay synchronous.
+        nested: Attributes whose value is bridged, too, and methods whose result is, in the lane of this object:
+            ``await mailer.transport.connect()`` with ``nested=("transport",)``.
+        awaitable: Properties that block, and are awaited: ``await mailer.status``.
+        retry: A decorator for coroutine functions, such as ``tenacity.retry(...)``, that every call is put through.
+            Waiting between attempts is done on the event loop: it holds no thread, and nobody up in the lane.
+
+    Raises:
+        TypeError: Nothing about the target blocks, or an option does not apply to it.
+        ValueError: An option has a value that it cannot have.
     """
+    terms = Terms(executor, on_cancel, retry)
+    choices = Choices(_names("passthrough", passthrough), _names("nested", nested), _names("awaitable", awaitable))
+    if calls is not None:
+        checked_calls(calls)
+    if isinstance(target, (AsyncBridge, Factory)) or is_async(target):
+        return target
+    _refuse_what_does_not_block(target)
+    if is_function(target):
+        return _function(target, terms, calls, choices)
+    if isinstance(target, (staticmethod, classmethod)):
+        return type(target)(_function(target.__func__, terms, calls, choices))
+    if isinstance(target, property) and target.fget is not None:
+        return property(_function(target.fget, terms, calls, choices), target.fset, target.fdel, target.__doc__)
+    return _object(target, terms, calls, choices)
 
-    _executor: BoundedExecutor | None
-    _lane: Lane
-    _target: T = UNMADE
-    # How many awaiters the target was made for; changed in the lane only.
-    _holders: int
-    # Whether one of them has got it, and it stays. Written by whoever awaited it.
-    _kept: bool
 
-    def __init__(self, target: T, *, executor: BoundedExecutor | None = None) -> None:
-        self._begin(executor, target)
+def _object(target: Any, terms: Terms, calls: Calls | None, choices: Choices) -> Any:
+    kind = target if inspect.isclass(target) else type(target)
+    _warn_of_tenacity(kind)
+    own = own_face_of(kind)
+    if own is not None:
+        if calls == "concurrent" or choices != Choices() or terms.retry is not None:
+            raise TypeError(
+                f"{kind.__name__} is a class of smtplib's: bridge() makes the mirror of it, one conversation with its "
+                "methods as they are; of the options, executor= and on_cancel= apply"
+            )
+        return own.construct(target, terms) if kind is target else own.adopt(target, terms)
+    if kind is target:
+        return Factory(target, terms, calls or "serial", choices)
+    return bridged(target, terms, calls or "serial", choices)
 
-    def _begin(self, executor: BoundedExecutor | None, target: T = UNMADE) -> None:
-        if executor is not None and not isinstance(executor, BoundedExecutor):
-            raise TypeError(f"executor= takes a BoundedExecutor, not {executor!r}")
-        self._executor = executor
-        self._target = target
-        self._holders = 0
-        self._kept = target is not UNMADE
-        self._lane = Lane() if target is UNMADE else lane_of(target)
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        """Refuse a synchronous method where callers await one.
+def _names(option: str, names: Iterable[Any]) -> frozenset[str]:
+    if isinstance(names, str):
+        raise TypeError(f"{option}= takes several names; for one, write {option}=({names!r},)")
+    found = frozenset(names)
+    for name in found:
+        if not isinstance(name, str) or not name.isidentifier():
+            raise TypeError(f"{option}= takes names of attributes, not {name!r}")
+    return found
 
-        A legacy subclass with its own blocking ``sendmail``, moved onto an awaitable base, would do nothing and say
-        nothing: what it returns is not what is awaited.
-        """
-        super().__init_subclass__(**kwargs)
-        bases = [base for base in cls.__mro__[1:] if issubclass(base, AsyncBridge)]
-        for name in {name for base in bases for name in vars(base)}:
-            declared = next(vars(base)[name] for base in bases if name in vars(base))
-            value = inspect.getattr_static(cls, name)  # that of a class mixed in, too
-            if value is declared:
-                continue
-            if inspect.iscoroutinefunction(declared) and not _is_awaited(value):
-                raise TypeError(
-                    f"{cls.__qualname__}.{name} must be 'async def', as the method that it overrides is awaited; "
-                    f"to keep a synchronous {name}(), {cls._where_synchronous_methods_go()}"
-                )
-            if isinstance(declared, attribute) and not isinstance(value, attribute):
-                raise TypeError(
-                    f"{cls.__qualname__}.{name} would hide that of the object behind it, which would not know of it; "
-                    f"{cls._where_synchronous_methods_go()}"
-                )
-        if "__init__" in vars(cls) and "__signature__" not in vars(cls):
-            _, *others = inspect.signature(cls.__init__).parameters.values()
-            cls.__signature__ = inspect.Signature(others)
 
-    __signature__: ClassVar[inspect.Signature]
+def _refuse_what_does_not_block(target: object) -> None:
+    if inspect.isawaitable(target):
+        close = getattr(target, "close", None)
+        if inspect.iscoroutine(target) and close is not None:
+            close()  # nobody will await it, and nobody needs to be told twice
+        raise TypeError(f"bridge() takes what blocks, and {target!r} is awaited as it is")
+    if isinstance(target, ModuleType):
+        hint = "; for smtplib, import asyncsmtp_bridge.smtplib instead" if target.__name__ == "smtplib" else ""
+        raise TypeError(f"bridge() takes a function, class or object, not the module {target.__name__}{hint}")
+    if is_data(target):
+        raise TypeError(
+            f"bridge() takes a function, class or object that blocks, not {type(target).__name__} data; "
+            "if it is the result of a call: write 'await bridge(send)(message)', not 'bridge(send(message))'"
+        )
 
-    @classmethod
-    def _where_synchronous_methods_go(cls) -> str:
-        return "put it into the class of the object behind the bridge"
 
-    if TYPE_CHECKING:
+def _function(func: Any, terms: Terms, calls: Calls | None, choices: Choices) -> Any:
+    if choices != Choices():
+        raise TypeError("passthrough=, nested= and awaitable= are for objects and classes; a function has no members")
+    if terms.retry is not None and (inspect.isgeneratorfunction(func) or makes_context_managers(func)):
+        raise TypeError(
+            "retry= is for calls; of a generator or a context manager a part may be done when the rest fails"
+        )
+    if _is_tenacitys(func):
+        _warn_of([func.__qualname__])
+    return made_awaitable(func, terms, _turn(func, calls))
 
-        @property
-        def __wrapped__(self) -> T:
-            """The synchronous object itself.
 
-            Raises:
-                RuntimeError: It is not made yet.
-            """
-            raise NotImplementedError
+def _turn(func: Any, calls: Calls | None) -> Turn:
+    """Say in which lane a function's calls have their turn.
 
-    else:
-        __wrapped__ = _Wrapped()
+    A bound method's, in that of its object; those of a function that was defined in a class, in that of its first
+    argument, if that is such an object.
+    """
+    if calls == "concurrent":
+        return _no_turn
+    inner = func
+    while isinstance(inner, partial):
+        inner = inner.func
+    owner = getattr(inner, "__self__", None)
+    if owner is not None and not inspect.isclass(owner) and not inspect.ismodule(owner):
+        return _always(owner)
+    home, _, _ = getattr(func, "__qualname__", "").rpartition(".")
+    if home and not home.endswith("<locals>") and inspect.isfunction(func):
+        return partial(_turn_of_first, (func.__module__, home), func if calls == "serial" else None)
+    return _no_turn if calls is None else _always(func)
 
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__} of {self._target!r}>"
 
-    # Attributes.
+def _always(target: object) -> Turn:
+    # Looked up at each call, and not kept: a lane may be that of an object that is bridged through another.
+    return lambda _: lane_of(target)
 
-    def _get(self, name: str) -> Any:
-        return getattr(self.__wrapped__, name)
 
-    def _set(self, name: str, value: Any) -> None:
-        setattr(self.__wrapped__, name, value)
+def _turn_of_first(home: tuple[str, str], otherwise: object, args: tuple[Any, ...]) -> Lane | None:
+    if args and any((base.__module__, base.__qualname__) == home for base in type(args[0]).__mro__):
+        return lane_of(args[0])
+    return None if otherwise is None else lane_of(otherwise)
 
-    @classmethod
-    def _class_attribute(cls, name: str, declared: object) -> Any:
-        """Return what a declared attribute is on the class itself."""
-        return declared
 
-    if not TYPE_CHECKING:  # for a type checker, what is not declared is a mistake
+def _warn_of_tenacity(kind: type) -> None:
+    members = {name: inspect.getattr_static(kind, name, None) for name in dir(kind)}
+    _warn_of([f"{kind.__qualname__}.{name}" for name, member in members.items() if _is_tenacitys(member)])
 
-        def __getattr__(self, name: str) -> Any:
-            if name == "__wrapped__":
-                raise NotMade(self._why_unmade())
-            if name.startswith("_"):
-                raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-            value = self._get(name)
-            if not callable(value) or inspect.isclass(value):
-                return value
 
-            @functools.wraps(value)
-            async def call(*args: Any, **kwargs: Any) -> Any:
-                job = LaneJob(value, args, kwargs, self._lane)
-                del args, kwargs
-                return await self._perform(job)
+def _is_tenacitys(func: object) -> bool:
+    # Nobody can have decorated anything with what is not imported; importing it takes long.
+    tenacity: Any = sys.modules.get("tenacity")
+    return tenacity is not None and isinstance(getattr(func, "retry", None), tenacity.BaseRetrying)
 
-            return call
 
-        def __setattr__(self, name: str, value: Any) -> None:
-            # What the class declares is the bridge's own, also when a test replaces a method of one instance.
-            own = name.startswith("_") or hasattr(type(self), name) or not hasattr(self._target, name)
-            if own:
-                object.__setattr__(self, name, value)
-            else:
-                self._set(name, value)
-
-    def __dir__(self) -> list[str]:
-        names = set(super().__dir__())
-        if self._target is not UNMADE:
-            names.update(name for name in dir(self._target) if not name.startswith("_"))
-        return sorted(names)
-
-    # Calls.
-
-    async def _ready(self) -> T:
-        """Return the object to call a method of."""
-        return self.__wrapped__
-
-    async def _perform(self, job: LaneJob) -> Any:
-        """Run a job of this object and wait for it; cancelling aborts it."""
-        slots = slots_of(self._executor)
-        slots.submit(job)
-        try:
-            return await slots.outcome(job)
-        except asyncio.CancelledError:
-            if job.abandoned:
-                await abort(job, self._interrupt)
-            elif job.state is RETURNED:
-                logger.info("%s had returned when its caller was cancelled; its result is lost", job.name)
-            raise
-
-    def _interrupt(self) -> None:
-        """End what the object is known to be connected to; called while one of its jobs runs, and quick."""
-
-    # Making the object.
-
-    def _make(self) -> T:
-        """Make the object; in a worker."""
-        raise NotImplementedError
-
-    def _dispose_of(self, target: T) -> None:
-        """Close an object that was made for awaiters that are gone; in a worker."""
-
-    def _why_unmade(self) -> str:
-        """Say what must be done first."""
-        return f"{type(self).__name__} was never awaited"
-
-    async def _open(self) -> T:
-        """Have the object made, if it is not made yet.
-
-        Cancelling frees the awaiter; what is made nevertheless is closed by the worker.
-        """
-        if not self._kept:
-            name = f"{type(self).__name__}()"
-            await self._perform(LaneJob(self._hold, (), {}, self._lane, label=name, discard=self._release))
-            self._kept = True
-        return self._target
-
-    def _hold(self) -> None:
-        # In the lane, so one after the other: of two tasks that await the same bridge, the first makes the object.
-        if self._target is UNMADE:
-            target = self._make()
-            self._lane = lane_of(target, self._lane)
-            self._target = target
-        self._holders += 1
-
-    def _release(self, _: None) -> None:
-        self._holders -= 1
-        if not self._holders:
-            target, self._target = self._target, UNMADE
-            self._dispose_of(target)
-
-    def __await__(self: Self) -> Generator[Any, None, Self]:
-        yield from self._open().__await__()
-        return self
+def _warn_of(names: list[str]) -> None:
+    for name in names:
+        warnings.warn(
+            f"{name} is decorated by tenacity: while it sleeps between attempts it holds a thread and its turn. "
+            "Bridge the function below, with retry=tenacity.retry(...): then waiting is done on the event loop",
+            RuntimeWarning,
+            stacklevel=4,
+        )

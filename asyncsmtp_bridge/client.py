@@ -15,25 +15,24 @@ What differs from smtplib, and nothing else does:
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 import smtplib
 import socket
 import ssl
 from collections.abc import Callable
-from contextlib import suppress
 from functools import partial
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, overload
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast, overload
 
 from . import session
-from .bridge import UNMADE, AsyncBridge, async_method, attribute, plain_method
-from .executor import BoundedExecutor, slots_of
-from .job import LaneJob
+from .call import Terms, conclude, conclude_soon
+from .cancellation import OnCancel
+from .declare import async_method, attribute, plain_method
+from .executor import BoundedExecutor
+from .face import UNMADE, AsyncBridge
+from .job import ClosingJob, LaneJob
+from .proxy import OwnFace, has_own_face
 from .watch import shut_down_socket
-
-CLOSE_GRACE = 1.0
-"""Seconds that leaving ``async with`` by an exception waits for the worker to close the connection."""
 
 Self = TypeVar("Self", bound="AsyncSMTP")
 
@@ -64,6 +63,9 @@ class AsyncSMTP(AsyncBridge[smtplib.SMTP]):
         timeout: See there.
         source_address: See there.
         executor: Where the methods run; the default executor if left out.
+        on_cancel: What becomes of a running call when its awaiter is cancelled: ``"abort"``, as above; ``"wait"``: it
+            runs to its end, and the CancelledError comes then; ``"abandon"``: the CancelledError comes at once, and it
+            runs on.
         smtp_class: An organisation's own subclass of `smtplib.SMTP`, made in place of it; the arguments are then its
             own. It is looked up, like `smtplib.SMTP` itself, when the connection is made.
 
@@ -86,6 +88,7 @@ class AsyncSMTP(AsyncBridge[smtplib.SMTP]):
             source_address: tuple[bytearray | bytes | str, int] | None = None,
             *,
             executor: BoundedExecutor | None = None,
+            on_cancel: OnCancel = "abort",
         ) -> None: ...
         @overload
         def __init__(
@@ -93,6 +96,7 @@ class AsyncSMTP(AsyncBridge[smtplib.SMTP]):
             *args: Any,
             smtp_class: Callable[..., smtplib.SMTP],
             executor: BoundedExecutor | None = None,
+            on_cancel: OnCancel = "abort",
             **kwargs: Any,
         ) -> None: ...
 
@@ -100,13 +104,14 @@ class AsyncSMTP(AsyncBridge[smtplib.SMTP]):
         self,
         *args: Any,
         executor: BoundedExecutor | None = None,
+        on_cancel: OnCancel = "abort",
         smtp_class: Callable[..., smtplib.SMTP] | None = None,
         **kwargs: Any,
     ) -> None:
         self._construction = session.Construction(self._stdlib_name, smtp_class, args, kwargs)
         del args, kwargs
         self._construction.check()
-        self._begin(executor)
+        self._begin(Terms(executor, on_cancel))
 
     # How the session is made; what was written to it before; what `async with` was entered with, where the target is
     # what its __enter__ returned, mostly the same object.
@@ -115,7 +120,13 @@ class AsyncSMTP(AsyncBridge[smtplib.SMTP]):
     _manager: smtplib.SMTP | None = None
 
     @classmethod
-    def from_sync(cls: type[Self], existing: smtplib.SMTP, *, executor: BoundedExecutor | None = None) -> Self:
+    def from_sync(
+        cls: type[Self],
+        existing: smtplib.SMTP,
+        *,
+        executor: BoundedExecutor | None = None,
+        on_cancel: OnCancel = "abort",
+    ) -> Self:
         """Adopt a synchronous session, connected or not.
 
         Mirrors of one session share its lane. The synchronous object stays usable through `__wrapped__`, but nothing
@@ -124,6 +135,7 @@ class AsyncSMTP(AsyncBridge[smtplib.SMTP]):
         Args:
             existing: The session.
             executor: Where its methods run; the default executor if left out.
+            on_cancel: As for the class.
 
         Raises:
             TypeError: It is no `smtplib.SMTP`.
@@ -134,7 +146,7 @@ class AsyncSMTP(AsyncBridge[smtplib.SMTP]):
                 "in a test, MagicMock(spec=smtplib.SMTP) passes for one"
             )
         self = cls.__new__(cls)  # not __init__, which may have other parameters in a subclass
-        self._begin(executor, existing)
+        self._begin(Terms(executor, on_cancel), existing)
         return self
 
     # The methods, in the order of smtplib's documentation.
@@ -194,7 +206,8 @@ class AsyncSMTP(AsyncBridge[smtplib.SMTP]):
         manager = await self._open()
         # The object's own: a subclass may do something there, and a test's mock acts through what it returns.
         try:
-            entered = await self._perform(self._job("__aenter__", manager.__enter__))
+            label = f"{type(self).__name__}.__aenter__"
+            entered = await self._perform(LaneJob(manager.__enter__, (), {}, self._lane, label=label))
         except BaseException:
             await self._close_soon()  # there will be no __aexit__
             raise
@@ -205,12 +218,13 @@ class AsyncSMTP(AsyncBridge[smtplib.SMTP]):
         self, exc_type: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
     ) -> None:
         if exc_type is None:
-            await self._perform(self._job("__aexit__", session.leave, self._manager or self._target))
+            left = self._manager or self._target
+            await conclude(lambda: self._job("__aexit__", session.leave, left), self._terms, self._interrupt)
         else:
             await self._close_soon()
 
-    def _job(self, name: str, func: Callable[..., Any], *args: Any) -> LaneJob:
-        return LaneJob(func, args, {}, self._lane, label=f"{type(self).__name__}.{name}")
+    def _job(self, name: str, func: Callable[..., Any], *args: Any) -> ClosingJob:
+        return ClosingJob(func, args, {}, self._lane, label=f"{type(self).__name__}.{name}")
 
     if not TYPE_CHECKING:  # a type checker sees for itself that there is no __enter__
 
@@ -224,15 +238,7 @@ class AsyncSMTP(AsyncBridge[smtplib.SMTP]):
     async def _close_soon(self) -> None:
         """End the connection, with whatever runs on it; wait for that, but not for long."""
         self._interrupt()
-        slots = slots_of(self._executor)
-        job = self._job("close", self._target.close)
-        # A full or closed executor cannot close it: it is shut down, and the garbage collector does the rest.
-        with suppress(RuntimeError):
-            slots.submit(job)
-            closing = asyncio.ensure_future(slots.outcome(job))
-            _closing.add(closing)
-            closing.add_done_callback(_closed)
-            await asyncio.wait({closing}, timeout=CLOSE_GRACE)
+        await conclude_soon(lambda: self._job("close", self._target.close), self._terms, self._interrupt)
 
     # How a session is made, and what it is before it is made.
 
@@ -326,6 +332,7 @@ class AsyncSMTP_SSL(AsyncSMTP):  # noqa: N801 - smtplib's name
         source_address: As for `AsyncSMTP`.
         context: The TLS context; ``configure(tls_context=...)`` or the system's trust store if left out.
         executor: As for `AsyncSMTP`.
+        on_cancel: As for `AsyncSMTP`.
         smtp_class: As for `AsyncSMTP`.
     """
 
@@ -346,6 +353,7 @@ class AsyncSMTP_SSL(AsyncSMTP):  # noqa: N801 - smtplib's name
             source_address: tuple[bytearray | bytes | str, int] | None = None,
             context: ssl.SSLContext | None = None,
             executor: BoundedExecutor | None = None,
+            on_cancel: OnCancel = "abort",
         ) -> None: ...
         @overload
         def __init__(
@@ -353,6 +361,7 @@ class AsyncSMTP_SSL(AsyncSMTP):  # noqa: N801 - smtplib's name
             *args: Any,
             smtp_class: Callable[..., smtplib.SMTP],
             executor: BoundedExecutor | None = None,
+            on_cancel: OnCancel = "abort",
             **kwargs: Any,
         ) -> None: ...
         def __init__(self, *args: Any, **kwargs: Any) -> None: ...
@@ -368,6 +377,7 @@ class AsyncLMTP(AsyncSMTP):
         source_address: As for `AsyncSMTP`.
         timeout: As for `AsyncSMTP`; mind that smtplib has the last two in another order here.
         executor: As for `AsyncSMTP`.
+        on_cancel: As for `AsyncSMTP`.
         smtp_class: As for `AsyncSMTP`.
     """
 
@@ -387,6 +397,7 @@ class AsyncLMTP(AsyncSMTP):
             timeout: float | None = ...,
             *,
             executor: BoundedExecutor | None = None,
+            on_cancel: OnCancel = "abort",
         ) -> None: ...
         @overload
         def __init__(
@@ -394,29 +405,21 @@ class AsyncLMTP(AsyncSMTP):
             *args: Any,
             smtp_class: Callable[..., smtplib.SMTP],
             executor: BoundedExecutor | None = None,
+            on_cancel: OnCancel = "abort",
             **kwargs: Any,
         ) -> None: ...
         def __init__(self, *args: Any, **kwargs: Any) -> None: ...
 
 
-# Closings that nobody waits for any more; the event loop itself keeps only weak references to its tasks.
-_closing: set[asyncio.Future[Any]] = set()
-
-
-def _closed(closing: asyncio.Future[Any]) -> None:
-    _closing.discard(closing)
-    if not closing.cancelled():
-        closing.exception()  # looked at: that a connection was broken already is no news
-
-
 def _add_signature(mirror: type[AsyncSMTP], original: type) -> None:
-    """Let ``inspect.signature`` and ``help`` show what smtplib of this interpreter takes, and the two that join it."""
+    """Let ``inspect.signature`` and ``help`` show what smtplib of this interpreter takes, and those that join it."""
     signature = inspect.signature(original)
     extra = [
-        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
-        for name, annotation in (
-            ("executor", "BoundedExecutor | None"),
-            ("smtp_class", "Callable[..., smtplib.SMTP] | None"),
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+        for name, default, annotation in (
+            ("executor", None, "BoundedExecutor | None"),
+            ("on_cancel", "abort", "OnCancel"),
+            ("smtp_class", None, "Callable[..., smtplib.SMTP] | None"),
         )
     ]
     mirror.__signature__ = signature.replace(parameters=[*signature.parameters.values(), *extra])
@@ -425,3 +428,23 @@ def _add_signature(mirror: type[AsyncSMTP], original: type) -> None:
 _add_signature(AsyncSMTP, smtplib.SMTP)
 _add_signature(AsyncSMTP_SSL, smtplib.SMTP_SSL)
 _add_signature(AsyncLMTP, smtplib.LMTP)
+
+
+def _mirror_of(kind: type) -> type[AsyncSMTP]:
+    """Return the mirror for a class of sessions."""
+    if issubclass(kind, session.SMTP_SSL):
+        return AsyncSMTP_SSL
+    return AsyncLMTP if issubclass(kind, session.LMTP) else AsyncSMTP
+
+
+def _adopt(existing: smtplib.SMTP, terms: Terms) -> AsyncSMTP:
+    return _mirror_of(type(existing)).from_sync(existing, executor=terms.executor, on_cancel=terms.on_cancel)
+
+
+def _construct(kind: type[smtplib.SMTP], terms: Terms) -> Callable[..., AsyncSMTP]:
+    smtp_class = None if kind in (session.SMTP, session.SMTP_SSL, session.LMTP) else kind
+    make = cast("Callable[..., AsyncSMTP]", _mirror_of(kind))
+    return partial(make, executor=terms.executor, on_cancel=terms.on_cancel, smtp_class=smtp_class)
+
+
+has_own_face(session.SMTP, OwnFace(_adopt, _construct))

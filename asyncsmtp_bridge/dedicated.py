@@ -18,7 +18,7 @@ from time import monotonic
 from typing import Any
 
 from . import defaults
-from .job import Job, logger
+from .job import BlockingJob, Job, logger
 from .slots import Slots, every_slots
 
 
@@ -69,6 +69,10 @@ class DedicatedSlots(Slots):
         if job.error is None:
             return job.result
         raise job.take_error()
+
+    def wait(self, job: BlockingJob) -> None:
+        """Wait for a worker of the executor to return the job."""
+        job.bell.wait()
 
     def loop_is_gone(self, job: Job) -> None:
         """Its result is lost; say so, and dispose of it."""

@@ -25,7 +25,7 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     from .defaults import Around
@@ -50,6 +50,13 @@ class State(enum.Enum):
 
 # Bound once: on Python 3.10 looking a member up on its Enum costs as much as the rest of a claim.
 WAITING, RUNNING, RETURNED, WITHDRAWN = State
+
+
+def name_of(func: Any) -> str:
+    """Return what to call a function in logs and errors."""
+    while isinstance(func, functools.partial):
+        func = func.func
+    return str(getattr(func, "__qualname__", None) or type(func).__qualname__)
 
 
 class Job:
@@ -99,6 +106,7 @@ class Job:
     discard: Callable[[Any], object] | None = None
     label: str | None = None
     on_return: Callable[[], object] | None = None
+    must_run = False
 
     def __init__(
         self,
@@ -131,10 +139,7 @@ class Job:
         """What runs, for logs and errors: never an argument."""
         if self.label is not None:
             return self.label
-        func = self._func
-        while isinstance(func, functools.partial):
-            func = func.func
-        return str(getattr(func, "__qualname__", None) or type(func).__qualname__)
+        return name_of(self._func)
 
     def __repr__(self) -> str:
         return f"<Job {self.name} {self.state.value}>"
@@ -178,6 +183,10 @@ class Job:
         """Let go of what only the call needed, when there will be none."""
         self._args = self._kwargs = self._context = None
 
+    def drop_error(self) -> None:
+        """Let go of the exception, which nobody will raise: its traceback holds the job."""
+        self.error = None
+
     # The loop's side.
 
     def take_error(self) -> BaseException:
@@ -201,7 +210,8 @@ class LaneJob(Job):
     """
 
     # on_return is written by a canceller and called by the worker, both under the lock of the job's Slots.
-    __slots__ = ("discard", "label", "lane", "on_return")
+    # late_error is what a call raised that returned as it was cancelled; for its canceller, who takes it.
+    __slots__ = ("discard", "label", "lane", "late_error", "on_return")
 
     def __init__(
         self,
@@ -218,11 +228,71 @@ class LaneJob(Job):
         self.label = label
         self.discard = discard
         self.on_return = None
+        self.late_error: BaseException | None = None
 
-    def aim(self, func: Callable[..., Any], lane: Lane) -> None:
+    def aim(self, func: Callable[..., Any], lane: Lane | None) -> None:
         """Say what is to be called, and in which lane, where that is known only after the arguments were put away."""
         self._func = func
         self.lane = lane
+
+    def within(self, context: contextvars.Context) -> None:
+        """Run in this context, and not in a copy of the caller's: one that several jobs share, one after the other."""
+        self._context = context
+
+    def call_here(self) -> Any:
+        """Call the function on this thread, which has the job's turn already."""
+        return self._func(*self._args, **self._kwargs)
+
+    def drop_error(self) -> None:
+        """Keep it for the canceller, if the job returned before the canceller could wait for that."""
+        if self.on_return is None:
+            self.late_error = self.error
+        self.error = None
+
+
+class ClosingJob(LaneJob):
+    """A call that ends something, and must not be refused for want of room."""
+
+    __slots__ = ()
+    must_run = True
+
+
+class BlockingJob(LaneJob):
+    """A call on an object that a thread waits for, and not an event loop."""
+
+    __slots__ = ("bell",)
+
+    def expect(self) -> None:
+        """Be waited for by the calling thread."""
+        self.bell = Bell()
+        # What resolves a future on a loop and what rings a bell in a thread are one here.
+        self.inbox = self.future = cast(Any, self.bell)
+
+
+class Bell:
+    """Stands where jobs that are awaited have an `Inbox` and a future."""
+
+    def __init__(self) -> None:
+        self._rung = threading.Event()
+
+    def loop(self) -> None:
+        """No loop."""
+
+    def put(self, _: Job) -> None:
+        """Ring: as a worker does that has returned the job."""
+        self._rung.set()
+
+    def set_result(self, _: None) -> None:
+        """Ring: as one does that has a slot for the job."""
+        self._rung.set()
+
+    def done(self) -> bool:
+        """Whether it has rung."""
+        return self._rung.is_set()
+
+    def wait(self) -> None:
+        """Block until the job is done with."""
+        self._rung.wait()
 
 
 class Inbox:

@@ -13,9 +13,10 @@ import os
 import threading
 import weakref
 from collections import OrderedDict
+from threading import get_ident
 from typing import Any
 
-from .job import Job
+from .job import RUNNING, Job
 
 _every_lane: weakref.WeakSet[Lane] = weakref.WeakSet()
 
@@ -24,6 +25,7 @@ class Lane:
     """A thread-safe FIFO of jobs, of which the first, the head, may run."""
 
     def __init__(self) -> None:
+        self._kept: list[object] = []
         self._clear()
         _every_lane.add(self)
 
@@ -33,6 +35,26 @@ class Lane:
         # Both under the lock.
         self._head: Job | None = None
         self._waiting: OrderedDict[Job, None] = OrderedDict()
+
+    def keep(self, target: object) -> None:
+        """Let an object live as long as its lane."""
+        self._kept.append(target)
+
+    def keeps(self, target: object) -> bool:
+        """Whether the object is one that lives as long as its lane."""
+        return any(each is target for each in self._kept)
+
+    @property
+    def is_mine(self) -> bool:
+        """Whether the job that has its turn runs on the calling thread."""
+        head = self._head
+        return head is not None and head.state is RUNNING and getattr(head, "thread", None) == get_ident()
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether the job that has its turn runs, and nobody waits for it any more."""
+        head = self._head
+        return head is not None and head.state is RUNNING and head.abandoned
 
     def enter(self, job: Job) -> bool:
         """Take a place; True if it is the head's."""
@@ -59,43 +81,57 @@ class Lane:
             return self._head
 
 
+# A lane lives as long as a bridge or a job has it: without any there is no order to keep, and the next is as good.
+_Entry = tuple["weakref.ref[Any] | None", "weakref.ref[Lane]"]
+
 _registry_lock = threading.Lock()
-_lanes: dict[int, tuple[weakref.ref[Any], Lane]] = {}
+_lanes: dict[int, _Entry] = {}
 
 
 def lane_of(target: object, new: Lane | None = None) -> Lane:
-    """Return the lane of an object, the same one for as long as the object lives.
+    """Return the lane of an object: the same one for all who have it at the same time.
 
     Found by identity: equality and hash of other people's objects may mean anything.
 
     Args:
         target: The object.
-        new: The lane that it is given if it has none: that in which it was made.
-
-    Raises:
-        TypeError: The object cannot be weakly referenced.
+        new: The lane that it is given if it has none: that in which it was made, or that of the object it belongs to.
     """
     key = id(target)
     with _registry_lock:
-        known = _lanes.get(key)
-        if known is not None and known[0]() is target:
-            return known[1]
+        known = _known(key, target)
+        if known is not None:
+            return known
     lane = new or Lane()
 
     def forget(reference: weakref.ref[Any]) -> None:
         # Only one's own entry is removed. No lock: this may run anywhere, also in a garbage collection on a thread that
         # holds it, and each step is atomic.
-        entry = _lanes.get(key)
-        if entry is not None and entry[0] is reference:
+        if any(each is reference for each in _lanes.get(key, ())):
             _lanes.pop(key, None)
 
-    reference = weakref.ref(target, forget)
+    reference: weakref.ref[Any] | None
+    try:
+        reference = weakref.ref(target, forget)
+    except TypeError:  # a class with __slots__: its lane keeps it, so that its identity stays its own
+        reference = None
+    entry = (reference, weakref.ref(lane, forget))
     with _registry_lock:
-        known = _lanes.get(key)
-        if known is not None and known[0]() is target:
-            return known[1]
-        _lanes[key] = (reference, lane)
+        known = _known(key, target)
+        if known is not None:
+            return known
+        if reference is None:
+            lane.keep(target)
+        _lanes[key] = entry
         return lane
+
+
+def _known(key: int, target: object) -> Lane | None:
+    reference, lane_reference = _lanes.get(key, (None, None))
+    lane = None if lane_reference is None else lane_reference()
+    if lane is None or not (lane.keeps(target) if reference is None else reference() is target):
+        return None
+    return lane
 
 
 def _begin_anew_after_fork() -> None:

@@ -29,6 +29,7 @@ QUIT_TIMEOUT = 10.0
 # As they are when this is imported, for type checks: a test may patch smtplib.SMTP with something that is no class.
 SMTP = smtplib.SMTP
 SMTP_SSL = smtplib.SMTP_SSL
+LMTP = smtplib.LMTP
 
 
 class Construction:
@@ -79,7 +80,9 @@ class Construction:
             problem = str(error)  # its frames hold the arguments; those of what is raised here do not
         if problem:
             name = getattr(self.make, "__name__", repr(self.make))
-            raise TypeError(f"{name}: {problem}; the mirror takes what smtplib takes, and executor= and smtp_class=")
+            raise TypeError(
+                f"{name}: {problem}; the mirror takes what smtplib takes, and executor=, on_cancel= and smtp_class="
+            )
 
     @property
     def connects(self) -> bool:

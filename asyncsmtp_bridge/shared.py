@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from .job import WAITING, Job
+from .job import WAITING, BlockingJob, Job
 from .slots import Slots
 
 
@@ -38,7 +38,8 @@ class SharedSlots(Slots):
                     return
                 job, _ = self._runnable.popitem(last=False)
                 self._placed.add(job)
-            if job.inbox.loop() is _running_loop():
+            loop = job.inbox.loop()
+            if loop is not None and loop is _running_loop():
                 if not job.future.done():  # or else its awaiter was cancelled, and will let go of it
                     job.future.set_result(None)
             else:
@@ -79,6 +80,11 @@ class SharedSlots(Slots):
         if job.error is None:
             return job.result
         raise job.take_error()
+
+    def wait(self, job: BlockingJob) -> None:
+        """Wait for a slot, then run the job here: there is no loop of which a thread could be used."""
+        job.bell.wait()
+        self._serve(job)
 
     def loop_is_gone(self, job: Job) -> None:
         """A slot was kept for a job that nobody will hand over any more; the next one shall have it."""

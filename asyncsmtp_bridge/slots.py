@@ -22,7 +22,7 @@ from time import monotonic
 from typing import Any, cast
 
 from .defaults import Around
-from .job import RETURNED, RUNNING, WAITING, WITHDRAWN, Job, LaneJob, logger
+from .job import RETURNED, RUNNING, WAITING, WITHDRAWN, BlockingJob, ClosingJob, Job, LaneJob, logger
 from .stats import ExecutorObserver, ExecutorStats, JobEvent
 
 
@@ -83,6 +83,10 @@ class Slots:
         """
         raise NotImplementedError
 
+    def wait(self, job: BlockingJob) -> None:
+        """Wait, in a thread, until a submitted job has returned or was given up."""
+        raise NotImplementedError
+
     def loop_is_gone(self, job: Job) -> None:
         """The event loop that awaits the job was closed; on any thread."""
         raise NotImplementedError
@@ -118,7 +122,7 @@ class Slots:
         with self._lock:
             if self._closed:
                 raise RuntimeError(f"executor {self.name!r} is closed; {job.name} was not called")
-            if self.max_pending is not None:
+            if self.max_pending is not None and not job.must_run:
                 # A call for which a slot is free does not count as waiting, though its worker may not have come yet.
                 room = self.size + self.max_pending - len(self._running) - self._pending
                 if room <= 0:
@@ -134,6 +138,21 @@ class Slots:
                 self._behind.add(job)
         if todo is not None:
             todo()
+
+    def leave(self, job: LaneJob) -> None:
+        """Admit a job that nobody will await; on an event loop's thread. A closed executor leaves it undone."""
+        job.abandoned = True
+        job.on_return = _told
+        with self._lock:
+            self._abandoned += 1
+        try:
+            self.submit(job)
+        except RuntimeError as error:
+            logger.info("%s was left undone: %s", job.name, error)
+            with self._lock:
+                self._abandoned -= 1
+        else:
+            self._leave_unawaited(job)
 
     def enqueue(self, job: Job) -> None:
         """Put a job of which the turn has come in its lane before the workers; it may be withdrawn already."""
@@ -197,6 +216,11 @@ class Slots:
             action()
             return True
 
+    def tell_of_abort(self, job: Job) -> None:
+        """An abandoned job is being aborted; on the event loop's thread."""
+        if self.observer is not None:
+            self._tell(job, "job_aborted")
+
     def let_go_from_finalizer(self, job: Job) -> None:
         """The awaiter was thrown away unfinished, perhaps by a garbage collection on a thread that holds a lock."""
         with suppress(RuntimeError):  # at interpreter exit no thread starts any more
@@ -221,6 +245,8 @@ class Slots:
         self._behind.discard(job)
         self._pending -= 1
         self._cancelled += 1
+        if job.abandoned:
+            self._abandoned -= 1
         return True
 
     def _after_withdrawal(self, job: Job) -> None:
@@ -250,12 +276,8 @@ class Slots:
             return
         if job.discard is None:
             return
-        # Disposing of a connection blocks, so it is a job, too, in the same lane. A full or closed executor leaves it
-        # to the garbage collector.
-        with suppress(RuntimeError):
-            disposal = LaneJob(job.discard, (job.result,), {}, job.lane)
-            self.submit(disposal)
-            self._leave_unawaited(disposal)
+        # Disposing of a connection blocks, so it is a job, too, in the same lane.
+        self.leave(ClosingJob(job.discard, (job.result,), {}, job.lane))
 
     # The worker's side.
 
@@ -272,7 +294,7 @@ class Slots:
             self._abandoned -= 1
         if job.on_return is not None:
             job.on_return()
-            cast(LaneJob, job).on_return = None  # it holds the job
+            cast(LaneJob, job).on_return = _told  # what was called holds the job
 
     def _wind_up(self, job: Job) -> None:
         """What else the end of a job brings about; on the worker, not under the lock."""
@@ -292,7 +314,7 @@ class Slots:
         """Nobody awaits the job any more: if it failed, the log is told, and nobody else."""
         if job.error is not None:
             logger.debug("%s failed when nobody awaited it any more: %r", job.name, job.error)
-            job.error = None  # its traceback holds the job
+            job.drop_error()
 
     def _dispose(self, job: Job) -> None:
         """Nobody awaits the job any more: if it returned something to dispose of, that is done here."""
@@ -386,6 +408,10 @@ class Slots:
                 seconds_waited=self._seconds_waited,
                 seconds_run=self._seconds_run,
             )
+
+
+def _told() -> None:
+    """Stand where the canceller of a job was told of its return."""
 
 
 _row = threading.local()

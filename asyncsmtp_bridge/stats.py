@@ -23,7 +23,8 @@ class ExecutorStats:
     pending: int
     """Calls that wait: for a slot, or for their turn on a connection that is busy."""
     abandoned: int
-    """Of the running calls, those that nobody awaits any more because the awaiter was cancelled."""
+    """Calls under way that nobody awaits: running ones of which the awaiter was cancelled, and those that close what
+    such a one left open."""
     done: int
     """Calls that returned."""
     failed: int
@@ -69,3 +70,6 @@ class ExecutorObserver(Protocol):
 
     def job_abandoned(self, event: JobEvent) -> None:
         """The awaiter of a running job was cancelled; called on its event loop."""
+
+    def job_aborted(self, event: JobEvent) -> None:
+        """An abandoned job is being aborted: what it is blocked on is shut down; called on the awaiter's event loop."""

@@ -286,24 +286,29 @@ async def _returned_but_not_received(
     return task
 
 
-@pytest.mark.parametrize("closed", [True, False], ids=["closed", "full"])
-async def test_result_that_cannot_be_disposed_of_any_more_is_let_go(kind: Kind, closed: bool) -> None:
+async def test_result_that_a_closed_executor_cannot_dispose_of_is_let_go(kind: Kind) -> None:
+    executor, connection = kind(1), Connection()
+    task = await _returned_but_not_received(executor, lambda: connection, lambda result: result.closed.set())
+    slots_of(executor).close()
+    await cancelled(task)
+    assert not connection.closed.is_set()
+    assert (executor.stats().pending, executor.stats().abandoned) == (0, 0)
+
+
+async def test_result_is_disposed_of_though_the_executor_is_full(kind: Kind) -> None:
     executor, connection = kind(1, max_pending=0), Connection()
     task = await _returned_but_not_received(executor, lambda: connection, lambda result: result.closed.set())
     slots = slots_of(executor)
-    if closed:
-        slots.close()
+    with Gate() as gate:
+        other = new_job(gate)
+        slots.submit(other)
         await cancelled(task)
-    else:
-        with Gate() as gate:
-            other = new_job(gate)
-            slots.submit(other)
-            await cancelled(task)
-            await asyncio.sleep(0)
-            gate.open()
-            await slots.outcome(other)
-    assert not connection.closed.is_set()
-    assert executor.stats().pending == 0
+        assert executor.stats().abandoned == 1
+        gate.open()
+        await slots.outcome(other)
+    await until(connection.closed.is_set)
+    await settled(executor)
+    assert executor.stats().abandoned == 0
 
 
 async def test_disposal_that_the_event_loop_cannot_run_any_more_costs_no_slot(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -240,9 +240,10 @@ class Target:
     __hash__ = None  # type: ignore[assignment]
 
 
-def test_object_has_one_lane_for_as_long_as_it_lives() -> None:
+def test_all_who_have_the_lane_of_an_object_have_the_same() -> None:
     target = Target()
-    assert lane_of(target) is lane_of(target)
+    lane = lane_of(target)
+    assert lane_of(target) is lane
 
 
 def test_equal_objects_have_lanes_of_their_own() -> None:
@@ -253,12 +254,22 @@ def test_equal_objects_have_lanes_of_their_own() -> None:
 
 def test_lane_of_an_object_that_is_gone_is_forgotten() -> None:
     target = Target()
-    lane_of(target)
+    lane = lane_of(target)
     key = id(target)
     assert key in lanes._lanes
     del target
     gc.collect()
     assert key not in lanes._lanes
+    assert lane
+
+
+def test_lane_that_nobody_has_any_more_is_forgotten() -> None:
+    target = Target()
+    lane = lane_of(target)
+    assert id(target) in lanes._lanes
+    del lane
+    gc.collect()
+    assert id(target) not in lanes._lanes
 
 
 def test_object_with_the_id_of_one_that_is_gone_has_a_lane_of_its_own() -> None:
@@ -276,9 +287,9 @@ def test_object_with_the_id_of_one_that_is_gone_has_a_lane_of_its_own() -> None:
 
 def test_late_end_of_an_object_does_not_take_the_lane_of_its_successor() -> None:
     target, successor = Target(), Target()
-    lane_of(target)
+    lane = lane_of(target)
     key = id(target)
-    entry = (lambda: successor, Lane())
+    entry = (lambda: successor, lambda: lane)
     lanes._lanes[key] = entry  # type: ignore[assignment]
     del target
     gc.collect()
@@ -296,9 +307,22 @@ def test_lane_does_not_keep_its_object_alive() -> None:
     assert lane
 
 
-def test_object_that_cannot_be_referenced_weakly_is_refused() -> None:
-    with pytest.raises(TypeError, match="weak reference"):
-        lane_of(5)
+class Slotted:
+    __slots__ = ("value",)
+
+
+def test_object_that_cannot_be_referenced_weakly_lives_as_long_as_its_lane() -> None:
+    target, other = Slotted(), Slotted()
+    lane = lane_of(target)
+    key = id(target)
+    assert lane_of(target) is lane
+    assert lane_of(other) is not lane
+    del target
+    gc.collect()
+    assert id(lane._kept[0]) == key
+    del lane
+    gc.collect()
+    assert key not in lanes._lanes
 
 
 def test_object_without_a_lane_gets_the_one_that_is_offered() -> None:

@@ -42,9 +42,10 @@ def test_what_talks_is_awaitable_and_what_looks_something_up_is_not(mirror: type
 
 
 @pytest.mark.parametrize(("mirror", "original"), PAIRS)
-def test_the_constructor_takes_what_smtplib_takes_and_two_more(mirror: type, original: type) -> None:
+def test_the_constructor_takes_what_smtplib_takes_and_a_few_more(mirror: type, original: type) -> None:
     parameters = dict(inspect.signature(mirror).parameters)
     assert parameters.pop("executor").kind is inspect.Parameter.KEYWORD_ONLY
+    assert parameters.pop("on_cancel").default == "abort"
     assert parameters.pop("smtp_class").kind is inspect.Parameter.KEYWORD_ONLY
     assert parameters == dict(inspect.signature(original).parameters)
 

@@ -109,7 +109,13 @@ async def test_an_async_method_may_be_decorated(server: Server) -> None:
 
 def test_a_class_can_be_looked_at() -> None:
     assert "send" in inspect.getsource(AsyncMailer)
-    assert list(inspect.signature(AsyncMailer).parameters) == ["target", "executor"]
+    assert list(inspect.signature(AsyncMailer).parameters) == [
+        "target",
+        "executor",
+        "calls",
+        "on_cancel",
+        "retry",
+    ]
     assert inspect.getsource(AsyncSMTP).startswith("class AsyncSMTP")
     assert not hasattr(AsyncSMTP, "__wrapped__")
 

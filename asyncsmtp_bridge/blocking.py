@@ -1,0 +1,262 @@
+"""The synchronous view of what was bridged, for code that is not migrated yet.
+
+Owns `blocking`: the same object, its methods blocking again, and the same order of calls: a thread that calls through
+it has its turn in the lane of the object, among the tasks that await the bridge. Without it, code that calls the object
+itself would get in between.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import functools
+import inspect
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import AbstractContextManager
+from types import TracebackType
+from typing import Any, ParamSpec, TypeVar, overload
+
+from .call import Terms, nothing, perform_here
+from .face import AsyncBridge
+from .functions import MadeOf, Turn, as_it_is, described, is_function
+from .job import BlockingJob, name_of
+from .lane import Lane
+from .proxy import Choices, Proxy
+from .steps import Arguments, makes_context_managers
+
+P = ParamSpec("P")
+R = TypeVar("R")
+T = TypeVar("T")
+
+
+@overload
+def blocking(target: AsyncBridge[T]) -> T: ...
+@overload
+def blocking(target: Callable[P, Coroutine[Any, Any, R]]) -> Callable[P, R]: ...
+def blocking(target: Any) -> Any:
+    """Return the synchronous view of a bridged object or function, for code that is not migrated yet.
+
+    Its methods block the calling thread, which may be any but that of a running event loop. Calls run where those of
+    the bridge run, on the same executor, and have their turn in the same lane. A call from within a call of the same
+    object runs at once, on the thread that has the turn. A policy given by ``retry=`` is not applied.
+
+    Interrupting a call (Ctrl-C) does what the bridge does when its awaiter is cancelled, without waiting for the end.
+
+    Args:
+        target: A proxy, a mirror, a face of your own, or a bridged function.
+
+    Raises:
+        TypeError: It is none of these.
+        RuntimeError: From the calls: made on the thread of a running event loop, or from one of the executor's own; the
+            object is not made yet.
+    """
+    if isinstance(target, AsyncBridge):
+        return View(target)
+    made_of: MadeOf | None = getattr(target, "_made_of", None)
+    if made_of is None:
+        raise TypeError(
+            f"blocking() takes what bridge() made of an object or a function, a mirror, or a face, not {target!r}"
+        )
+    return _blocking(made_of.func, Turns(made_of.terms, made_of.turn))
+
+
+class Turns:
+    """Calls from a thread that have their turn in a lane, if they have one.
+
+    Args:
+        terms: The bridge's.
+        turn: In which lane a call has its turn.
+        interrupt: For aborts.
+        present: What the caller gets of a result.
+    """
+
+    def __init__(
+        self,
+        terms: Terms,
+        turn: Turn,
+        interrupt: Callable[[], object] = nothing,
+        present: Callable[[Any], Any] = as_it_is,
+    ) -> None:
+        self._terms = terms
+        self._turn = turn
+        self._interrupt = interrupt
+        self.present = present
+
+    def job(self, func: Callable[..., Any], arguments: Arguments) -> BlockingJob:
+        """Make the job of a call."""
+        return BlockingJob(arguments, (func,), {}, arguments.turn(self._turn), label=name_of(func))
+
+    def perform(self, job: BlockingJob) -> Any:
+        """Have it run, and block until it has."""
+        return perform_here(job, self._terms, self._interrupt)
+
+    def steps(self, arguments: Arguments) -> Callable[..., Any]:
+        """Return what makes calls one after the other, in one context."""
+        lane, context = arguments.turn(self._turn) or Lane(), contextvars.copy_context()
+
+        def step(func: Callable[..., Any], *args: Any) -> Any:
+            job = BlockingJob(func, args, {}, lane)
+            job.within(context)
+            return self.perform(job)
+
+        return step
+
+
+def _blocking(func: Callable[..., Any], turns: Turns) -> Callable[..., Any]:
+    """Return the synchronous function that stands for a function or method."""
+    if inspect.isgeneratorfunction(func):
+        return _walk(func, turns)
+    if makes_context_managers(func):
+        return _context_manager(func, turns)
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        job = turns.job(func, Arguments(args, kwargs))
+        del args, kwargs  # not to be seen in this frame's variables by whoever collects them
+        return turns.present(turns.perform(job))
+
+    return described(call, func)
+
+
+def _walk(func: Callable[..., Any], turns: Turns) -> Callable[..., Any]:
+    def call(*args: Any, **kwargs: Any) -> Iterator[Any]:
+        arguments = Arguments(args, kwargs)
+        del args, kwargs
+        return walk(arguments(func), turns.steps(arguments))
+
+    def walk(iterator: Any, step: Callable[..., Any]) -> Iterator[Any]:
+        try:
+            while (item := step(next, iterator, _END)) is not _END:
+                yield item
+        finally:
+            step(iterator.close)
+
+    return described(call, func)
+
+
+_END = object()
+
+
+def _context_manager(func: Callable[..., Any], turns: Turns) -> Callable[..., Any]:
+    def call(*args: Any, **kwargs: Any) -> AbstractContextManager[Any]:
+        arguments = Arguments(args, kwargs)
+        del args, kwargs
+        return _Entered(lambda: arguments(func), turns.steps(arguments), turns.present)
+
+    return described(call, func)
+
+
+class _Entered(AbstractContextManager[Any]):
+    """A context manager that is entered and left in its turn."""
+
+    def __init__(
+        self, make: Callable[[], Any], step: Callable[..., Any], present: Callable[[Any], Any] = as_it_is
+    ) -> None:
+        self._make = make
+        self._step = step
+        self._present = present
+
+    def __enter__(self) -> Any:
+        self._manager = self._make()
+        return self._present(self._step(self._manager.__enter__))
+
+    def __exit__(self, *error: Any) -> bool | None:
+        suppressed: bool | None = self._step(self._manager.__exit__, *error)
+        return suppressed
+
+
+class View:
+    """A bridged object, called from threads."""
+
+    __slots__ = ("_bridge", "_entered")
+    _bridge: AsyncBridge[Any]
+    _entered: list[_Entered]
+
+    def __init__(self, bridge: AsyncBridge[Any]) -> None:
+        object.__setattr__(self, "_bridge", bridge)
+        object.__setattr__(self, "_entered", [])
+
+    def __repr__(self) -> str:
+        return f"<blocking view of {self._bridge!r}>"
+
+    def _turns(self, name: str) -> Turns:
+        bridge = self._bridge
+
+        def present(result: Any) -> Any:
+            if result is bridge._target:
+                return self
+            return _seen(bridge._present(name, result))
+
+        return Turns(bridge._terms, lambda _: bridge._lane, bridge._interrupt, present)
+
+    def __getattr__(self, name: str) -> Any:
+        bridge, turns = self._bridge, self._turns(name)
+        declared = inspect.getattr_static(type(bridge), name, None)
+        if hasattr(declared, "_aim"):
+            return _declared(bridge, name, declared, turns)
+        choices = bridge._choices if isinstance(bridge, Proxy) else Choices()
+        if name in choices.awaitable:
+            return _blocking(getattr, turns)(bridge.__wrapped__, name)
+        if name in choices.passthrough or hasattr(declared, "_stays"):
+            return getattr(bridge, name)  # synchronous on the bridge, too
+        value = bridge._get(name)
+        if callable(value) and not inspect.isclass(value) and (name not in choices.nested or is_function(value)):
+            return _blocking(value, turns)
+        return _seen(getattr(bridge, name))
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        setattr(self._bridge, name, value)
+
+    def __delattr__(self, name: str) -> None:
+        delattr(self._bridge, name)
+
+    def __dir__(self) -> list[str]:
+        return dir(self._bridge)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call the object."""
+        call = _blocking(self._bridge.__wrapped__.__call__, self._turns("__call__"))
+        waiting = functools.partial(call, *args, **kwargs)
+        del args, kwargs
+        return waiting()
+
+    def __enter__(self) -> Any:
+        turns = self._turns("__enter__")
+        entered = _Entered(lambda: self._bridge.__wrapped__, turns.steps(Arguments((), {})), turns.present)
+        result = entered.__enter__()
+        self._entered.append(entered)
+        return result
+
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
+    ) -> bool | None:
+        return self._entered.pop().__exit__(exc_type, exc, tb)
+
+    def __iter__(self) -> Iterator[Any]:
+        step = self._turns("__iter__").steps(Arguments((), {}))
+        iterator = step(iter, self._bridge.__wrapped__)
+        while (item := step(next, iterator, _END)) is not _END:
+            yield item
+
+    def __bool__(self) -> bool:
+        return bool(self._bridge.__wrapped__)
+
+    def __len__(self) -> int:
+        return len(self._bridge.__wrapped__)
+
+    def __contains__(self, item: object) -> bool:
+        return item in self._bridge.__wrapped__
+
+
+def _seen(value: Any) -> Any:
+    return View(value) if isinstance(value, AsyncBridge) else value
+
+
+def _declared(bridge: AsyncBridge[Any], name: str, declared: Any, turns: Turns) -> Callable[..., Any]:
+    """Return the synchronous form of a method that the class of the bridge declares, and may do more than call."""
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        job = BlockingJob(declared, args, kwargs, None)
+        del args, kwargs
+        declared._aim(job, bridge, bridge.__wrapped__)
+        return turns.present(turns.perform(job))
+
+    return described(call, getattr(bridge.__wrapped__, name, declared))

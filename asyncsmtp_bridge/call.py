@@ -1,0 +1,152 @@
+"""A call through a bridge: to a worker and back, for whoever awaits it, or waits for it in a thread.
+
+Owns the terms on which a bridge's calls are made, and the three ways of making one: awaited, waited for in a thread,
+and as the last thing that is done with an object. It does not know what is called.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from types import CoroutineType
+from typing import Any
+
+from . import defaults
+from .cancellation import ON_CANCEL, OnCancel, note, settle, settle_from_thread
+from .executor import BoundedExecutor, slots_of
+from .job import WITHDRAWN, BlockingJob, ClosingJob, LaneJob, logger
+
+Retry = Callable[[Callable[..., Coroutine[Any, Any, Any]]], Callable[..., Coroutine[Any, Any, Any]]]
+"""A decorator for coroutine functions, such as ``tenacity.retry(...)``."""
+
+
+@dataclass(frozen=True)
+class Terms:
+    """How the calls of a bridge are made."""
+
+    executor: BoundedExecutor | None = None
+    on_cancel: OnCancel = "abort"
+    retry: Retry | None = None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.executor, (BoundedExecutor, type(None))):
+            raise TypeError(f"executor= takes a BoundedExecutor, not {self.executor!r}")
+        if self.on_cancel not in ON_CANCEL:
+            raise ValueError(f"on_cancel= is one of {', '.join(map(repr, ON_CANCEL))}, not {self.on_cancel!r}")
+        if self.retry is not None and not callable(self.retry):
+            raise TypeError(f"retry= takes a decorator, such as tenacity.retry(...), not {self.retry!r}")
+        self.retried(_probe)
+
+    def retried(self, call: Callable[..., Coroutine[Any, Any, Any]]) -> Callable[..., Coroutine[Any, Any, Any]]:
+        """Return the coroutine function as the policy has it; waiting between attempts holds no thread and no lane."""
+        if self.retry is None:
+            return call
+        decorated: Any = self.retry(call)
+        if inspect.iscoroutine(decorated):
+            decorated.close()
+        if not inspect.iscoroutinefunction(decorated):
+            raise TypeError(
+                f"retry= takes a decorator for coroutine functions, such as tenacity.retry(...); "
+                f"{self.retry!r} made {decorated!r} of one"
+            )
+        made: Callable[..., Coroutine[Any, Any, Any]] = decorated
+        return made
+
+
+async def _probe() -> None:
+    """Be what a policy is tried on."""
+
+
+def nothing() -> None:
+    """Interrupt nothing in particular: what a thread is blocked on is found without."""
+
+
+async def perform(job: LaneJob, terms: Terms, interrupt: Callable[[], object] = nothing) -> Any:
+    """Have a job run, and wait for it.
+
+    Args:
+        job: The job.
+        terms: Where, and what becomes of it when the awaiter is cancelled.
+        interrupt: For an abort: ends what the object is known to be connected to.
+    """
+    slots = slots_of(terms.executor)
+    slots.submit(job)
+    try:
+        result = await slots.outcome(job)
+    except asyncio.CancelledError as cancelled:
+        note(cancelled, await settle(job, terms.on_cancel, interrupt))
+        raise
+    if type(result) is CoroutineType:
+        return await result  # what was called turned out to be a coroutine function: a mock, or already migrated
+    return result
+
+
+def perform_here(job: BlockingJob, terms: Terms, interrupt: Callable[[], object] = nothing) -> Any:
+    """Have a job run, and block the calling thread until it has.
+
+    Raises:
+        RuntimeError: This is the thread of a running event loop, or one of the executor's own.
+    """
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        pass
+    else:
+        raise RuntimeError(
+            f"{job.name} was called through blocking() on the thread of a running event loop, which it would block; "
+            "await it through the bridge itself"
+        )
+    if job.lane is not None and job.lane.is_mine:
+        return job.call_here()  # it has its turn already, and would wait for itself
+    slots = slots_of(terms.executor)
+    slots.submit(job)
+    try:
+        slots.wait(job)
+    except BaseException:  # Ctrl-C
+        slots.let_go(job)
+        settle_from_thread(job, terms.on_cancel, interrupt)
+        raise
+    if job.error is None:
+        return job.result
+    raise job.take_error()
+
+
+async def conclude(make: Callable[[], ClosingJob], terms: Terms, interrupt: Callable[[], object] = nothing) -> Any:
+    """Do the last thing that is done with something: it is done whatever becomes of the awaiter.
+
+    Args:
+        make: Makes the job; once more, if the awaiter is cancelled while the first waits for its turn.
+        terms: Where, and what becomes of it when the awaiter is cancelled while it runs.
+        interrupt: For an abort.
+    """
+    job = make()
+    try:
+        return await perform(job, terms, interrupt)
+    finally:
+        if job.state is WITHDRAWN:
+            slots_of(terms.executor).leave(make())
+
+
+async def conclude_soon(
+    make: Callable[[], ClosingJob], terms: Terms, interrupt: Callable[[], object] = nothing
+) -> None:
+    """Do it for an awaiter that is being cancelled, or has failed, and for which that is the news.
+
+    The awaiter waits at most ``configure(cancel_grace=...)`` seconds; an exception of the call is logged.
+    """
+    job = make()
+    if job.lane is not None and job.lane.is_stuck:
+        leave(make, terms)  # behind a call that could not be interrupted
+        return
+    try:
+        grace = defaults.in_force("a cancelled call").cancel_grace
+        await asyncio.wait_for(conclude(make, terms, interrupt), grace)
+    except Exception as problem:
+        logger.debug("%s failed: %r", job.name, problem)
+
+
+def leave(make: Callable[[], ClosingJob], terms: Terms) -> None:
+    """Do it where nothing can be awaited any more."""
+    slots_of(terms.executor).leave(make())

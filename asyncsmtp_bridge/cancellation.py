@@ -1,0 +1,210 @@
+"""Cancellation: what becomes of a running call when its awaiter is cancelled.
+
+Owns the three answers, and what is known of the call in the end. ``"abort"``: the thread is forbidden to go on with
+SMTP, what it is blocked on is shut down until it is back, and the awaiter waits for that, but not for long. ``"wait"``:
+the awaiter waits for as long as it takes. ``"abandon"``: nobody waits. How a thread is stopped is in
+`asyncsmtp_bridge.watch`, when a job has returned is in `asyncsmtp_bridge.slots`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from . import defaults, watch
+from .job import WITHDRAWN, LaneJob, call_on_loop, logger
+from .watch import Phase, Position
+
+OnCancel = Literal["abort", "wait", "abandon"]
+
+ON_CANCEL: tuple[OnCancel, ...] = ("abort", "wait", "abandon")
+
+
+@dataclass(frozen=True)
+class CancelledCall:
+    """What is known of a call whose awaiter was cancelled: the attribute ``call`` of the CancelledError.
+
+    A TimeoutError has that CancelledError in its chain (``__cause__``, ``__context__``). Where a second cancel ended
+    the wait, the last CancelledError has it.
+    """
+
+    function: str
+    """What was called."""
+    began: bool
+    """Whether it had begun. If not, it never will: nothing was sent."""
+    phase: Phase | None = None
+    """Where an aborted call stood in smtplib; None: not in smtplib, or it was not looked at."""
+    returned: bool = False
+    """Whether it had returned, or raised, when the CancelledError came."""
+    result: Any = field(default=None, repr=False)  # it may be long, and is nobody's business in a log
+    """What it returned."""
+    error: BaseException | None = None
+    """What it raised; after an abort mostly that the connection was lost."""
+
+
+async def settle(job: LaneJob, on_cancel: OnCancel, interrupt: Callable[[], object]) -> CancelledCall:
+    """Do what is to be done about a job whose awaiter is cancelled; on its event loop, when the job was let go of.
+
+    Args:
+        job: The job.
+        on_cancel: One of the three answers.
+        interrupt: For an abort: ends what the object itself is known to be connected to. Quick.
+
+    Returns:
+        What is known of it.
+
+    Raises:
+        asyncio.CancelledError: A second cancel ended the wait for an abort; it has the attribute ``call``.
+    """
+    if job.state is WITHDRAWN:
+        return CancelledCall(job.name, began=False)
+    loop = asyncio.get_running_loop()
+    back: asyncio.Future[None] = loop.create_future()
+
+    def resolve() -> None:
+        if not back.done():
+            back.set_result(None)
+
+    end = _End(job, lambda: call_on_loop(loop, resolve))
+    try:
+        if on_cancel == "abort":
+            if _abort(end, job, interrupt):
+                await asyncio.wait({back}, timeout=defaults.in_force("a cancelled call").cancel_grace)
+        elif on_cancel == "wait":
+            if end.is_awaited():
+                await _come_what_may(back)
+        elif end.is_awaited():
+            logger.info("%s was cancelled and runs on; what becomes of it will not be known", job.name)
+    except asyncio.CancelledError as again:
+        note(again, end.known())
+        raise
+    return end.known()
+
+
+def settle_from_thread(job: LaneJob, on_cancel: OnCancel, interrupt: Callable[[], object]) -> None:
+    """Do the same for a thread that waited for the job, and was interrupted: it does not wait any longer."""
+    if job.state is not WITHDRAWN and on_cancel == "abort":
+        _abort(_End(job, bool), job, interrupt)
+
+
+def note(cancelled: asyncio.CancelledError, call: CancelledCall) -> None:
+    """Put what is known of the call on the CancelledError."""
+    cancelled.call = call  # type: ignore[attr-defined] # pyright: ignore[reportAttributeAccessIssue]
+
+
+class _End:
+    """The end of a job that runs, or has just returned: waited for, and what came of it."""
+
+    def __init__(self, job: LaneJob, on_return: Callable[[], object]) -> None:
+        self._job: LaneJob | None = job
+        self._on_return = on_return
+        self.name = job.name
+        self.position: Position | None = None
+        # Written by the worker, if the job returns while it is awaited.
+        self._came: tuple[Any, BaseException | None] | None = None
+
+    def is_awaited(self, meanwhile: Callable[[], object] = bool) -> bool:
+        """Take note when the job returns; False if it has returned already.
+
+        Args:
+            meanwhile: Called while the job cannot return.
+        """
+        job = self._job
+        assert job is not None  # noqa: S101 - this is called once
+
+        def arm() -> None:
+            job.on_return = self._returned
+            meanwhile()
+
+        if job.slots.interrupt(job, arm):
+            return True
+        logger.info(
+            "%s had returned when its caller was cancelled; what came of it is on the CancelledError", self.name
+        )
+        # The worker moves it from one place to the other, in this order.
+        error = job.error
+        self._came = (job.result, job.late_error if error is None else error)
+        job.late_error = None
+        return False
+
+    def _returned(self) -> None:
+        # On the worker, under the lock of its Slots.
+        job, self._job = self._job, None  # which holds this
+        assert job is not None  # noqa: S101 - a job returns once
+        self._came = (None if job.discard is not None else job.result, job.error)
+        watch.permit(job.thread)
+        with suppress(RuntimeError):
+            self._on_return()
+
+    def known(self) -> CancelledCall:
+        phase = None if self.position is None else self.position.phase
+        if self._came is None:
+            return CancelledCall(self.name, True, phase)
+        result, error = self._came
+        return CancelledCall(self.name, True, phase, True, result, error)
+
+
+async def _come_what_may(back: asyncio.Future[None]) -> None:
+    while not back.done():
+        with suppress(asyncio.CancelledError):  # the first one is raised when the call has ended
+            await asyncio.wait({back})
+
+
+def _abort(end: _End, job: LaneJob, interrupt: Callable[[], object]) -> bool:
+    """Make the job return; False if it had returned already.
+
+    What it is blocked on in smtplib is shut down again and again until it returns, also when nobody waits any more.
+    What cannot be interrupted (a name being looked up, code that is not talking SMTP) runs on, but it begins no further
+    step of SMTP.
+    """
+    settings = defaults.in_force("a cancelled call")
+
+    def shut_down() -> None:
+        # Looked at first: what is shut down goes on, and is then somewhere else.
+        position = watch.shut_down(job.thread)
+        if end.position is None:
+            end.position = position
+        interrupt()
+
+    def begin() -> None:
+        if settings.audit_hook:
+            watch.forbid(job.thread)
+        try:
+            shut_down()
+        except Exception:  # another audit hook may refuse a look at the stack; what is cancelled stays cancelled
+            logger.exception("%s was cancelled, and cannot be interrupted", end.name)
+
+    if not end.is_awaited(begin):
+        return False
+    try:
+        watch.repeat(lambda: job.slots.interrupt(job, shut_down))
+    except RuntimeError as error:  # no thread can be started
+        logger.warning("%s was cancelled, and is interrupted only once: %s", end.name, error)
+    _log(end.name, end.position)
+    job.slots.tell_of_abort(job)
+    return True
+
+
+def _log(name: str, position: Position | None) -> None:
+    if position is None or position.phase is None:
+        logger.info("%s was cancelled outside smtplib; what it did before is not known", name)
+    elif position.phase in (Phase.CONTENT_BEGUN, Phase.CONTENT_SENT):
+        logger.warning(
+            "%s was cancelled (%s): message %s may have been delivered, nobody can know",
+            name,
+            position.phase.value,
+            _message_id(position) or "of unknown Message-ID",
+        )
+    else:
+        logger.info("%s was cancelled and is aborted (%s)", name, position.phase.value)
+
+
+def _message_id(position: Position) -> str | None:
+    try:
+        found = None if position.message is None else position.message["Message-ID"]
+    except Exception:  # a header that cannot be read names nothing
+        return None
+    return None if found is None else str(found)

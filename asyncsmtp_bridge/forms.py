@@ -1,0 +1,158 @@
+"""Forms: what a blocking member of an object becomes on its bridge.
+
+Owns the functions that stand there: a coroutine function for a method, an async generator function for a generator, a
+function that makes an async context manager for one of ``contextlib.contextmanager``, an awaitable reading for a
+property. Each gets the bridge as its first argument, and looks the member up by name on the object at every call, so
+that what a subclass overrides or a test replaces is what runs. It does not know how a bridge comes by its object.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from .job import LaneJob
+from .steps import Arguments, AsyncContextManager, Steps, makes_context_managers, walker
+
+if TYPE_CHECKING:
+    from .face import AsyncBridge
+
+Form = Callable[..., Any]
+
+
+def form_of(method: Any, name: str) -> Form | None:
+    """Return the form of a method; None if it is to be left as it is, since it is awaited already.
+
+    Args:
+        method: The function, as its class has it.
+        name: Where to find it on the object.
+    """
+    if is_async(method):
+        return None
+    if inspect.isgeneratorfunction(method):
+        return a_walk(name)
+    if makes_context_managers(method):
+        return a_context_manager(name)
+    return a_call(name)
+
+
+def is_async(func: Any) -> bool:
+    """Whether what a function returns can be awaited or iterated on a loop already."""
+    return inspect.iscoroutinefunction(func) or inspect.isasyncgenfunction(func)
+
+
+def a_call(
+    name: str, via: Callable[..., Any] | None = None, undo: Callable[[Any], object] | None = None
+) -> Callable[..., Coroutine[Any, Any, Any]]:
+    """Make the coroutine function of a method.
+
+    Args:
+        name: The method's name on the object.
+        via: Called with the object and the arguments in place of the method.
+        undo: Called with the object, in the worker, if the call succeeded for an awaiter that is gone.
+    """
+
+    def aim(job: LaneJob, bridge: AsyncBridge[Any], target: Any) -> None:
+        if via is None:
+            job.aim(getattr(target, name), bridge._lane)
+        else:
+            job.aim(functools.partial(via, target), bridge._lane)
+            job.label = f"{type(bridge).__name__}.{name}"
+        if undo is not None:
+            job.discard = _without_the_result(undo, target)
+
+    async def attempt(self: AsyncBridge[Any], /, *args: Any, **kwargs: Any) -> Any:
+        job = LaneJob(attempt, args, kwargs, None)
+        del args, kwargs  # not to be seen in this frame's variables by whoever collects them
+        aim(job, self, await self._ready())
+        return self._present(name, await self._perform(job))
+
+    async def call(self: AsyncBridge[Any], /, *args: Any, **kwargs: Any) -> Any:
+        waiting = self._terms.retried(attempt)(self, *args, **kwargs)
+        del args, kwargs
+        return await waiting
+
+    attempt.__name__ = attempt.__qualname__ = name
+    # For those who call it without a loop.
+    call._aim = aim  # type: ignore[attr-defined] # pyright: ignore[reportFunctionMemberAccess]
+    return call
+
+
+def _without_the_result(undo: Callable[[Any], object], target: Any) -> Callable[[Any], object]:
+    return lambda _: undo(target)
+
+
+def a_walk(name: str) -> Form:
+    """Make the async generator function of a generator method."""
+
+    async def begin(arguments: Arguments) -> tuple[Iterator[Any], Steps]:
+        bridge: AsyncBridge[Any] = arguments.take_first()
+        target = await bridge._ready()
+        return arguments(getattr(target, name)), bridge._steps(name)
+
+    return walker(begin)
+
+
+def a_walk_through() -> Form:
+    """Make the ``__aiter__`` of an object that can be iterated."""
+
+    async def begin(arguments: Arguments) -> tuple[Iterator[Any], Steps]:
+        bridge: AsyncBridge[Any] = arguments.take_first()
+        target, steps = await bridge._ready(), bridge._steps("__iter__")
+        return await steps.take(iter, target), steps
+
+    return walker(begin)
+
+
+def a_context_manager(name: str) -> Form:
+    """Make the function that stands for one made by ``contextlib.contextmanager``."""
+
+    def call(self: AsyncBridge[Any], /, *args: Any, **kwargs: Any) -> AsyncContextManager[Any]:
+        arguments = Arguments(args, kwargs)
+        del args, kwargs
+
+        def present(_: Any, entered: Any) -> Any:
+            return self._present(name, entered)
+
+        return AsyncContextManager(lambda: arguments(getattr(self.__wrapped__, name)), self._steps(name), present)
+
+    return call
+
+
+def a_reading(name: str) -> Form:
+    """Make the coroutine function that reads an attribute in a worker."""
+
+    async def call(self: AsyncBridge[Any], /) -> Any:
+        target = await self._ready()
+        job = LaneJob(getattr, (target, name), {}, self._lane, label=f"{type(self).__name__}.{name}")
+        return self._present(name, await self._perform(job))
+
+    return call
+
+
+def install(form: Form, owner: type, name: str, method: Any, *, takes_self: bool = True) -> None:
+    """Put a form into a class, with the name, signature and documentation of what it stands for.
+
+    It is not told what that is (``__wrapped__``): a function may know its class, which shall not live as long as this.
+
+    Args:
+        form: The form.
+        owner: The class.
+        name: Its name there.
+        method: What it stands for.
+        takes_self: Whether that has an object as its first parameter, as the form has.
+    """
+    for attribute in ("__doc__", "__annotations__"):
+        with suppress(AttributeError):
+            setattr(form, attribute, getattr(method, attribute))
+    with suppress(TypeError, ValueError):  # one written in C may hide it
+        signature = inspect.signature(method)
+        if not takes_self:
+            first = inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY)
+            signature = signature.replace(parameters=[first, *signature.parameters.values()])
+        form.__signature__ = signature  # type: ignore[attr-defined]
+    form.__name__, form.__qualname__, form.__module__ = name, f"{owner.__qualname__}.{name}", owner.__module__
+    setattr(owner, name, form)

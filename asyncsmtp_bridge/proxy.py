@@ -1,0 +1,266 @@
+"""Proxies: the face of an object that nobody wrote one for.
+
+Owns how a face is made from a class (`face_of`), what an object gets besides its methods (``async with``, ``async
+for``, ``len``), and objects that are reached through others. It does not know what can be bridged and what cannot.
+
+One face is made per class, and kept for as long as the class lives: bridging the same object at every call costs
+little.
+"""
+
+from __future__ import annotations
+
+import inspect
+import operator
+import threading
+import weakref
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+
+from .call import Terms
+from .declare import attribute
+from .face import UNMADE, AsyncBridge, Calls
+from .forms import Form, a_call, a_reading, a_walk_through, form_of, install
+from .functions import is_function
+from .lane import lane_of
+from .steps import Arguments, AsyncContextManager
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What is to be done with single members of an object, by their names."""
+
+    passthrough: frozenset[str] = frozenset()
+    """Stay synchronous."""
+    nested: frozenset[str] = frozenset()
+    """Give objects that are bridged, too."""
+    awaitable: frozenset[str] = frozenset()
+    """Are read in a worker."""
+
+
+class Proxy(AsyncBridge[T]):
+    """What `bridge` makes of an object; its class has the methods of the object's class."""
+
+    _choices: ClassVar[Choices] = Choices()
+    _make_it: Callable[[], Any] | None = None
+    # Entered and not left yet, the last one at the end.
+    _managers: tuple[AsyncContextManager[Any], ...] = ()
+
+    def _make(self) -> T:
+        assert self._make_it is not None  # noqa: S101 - or else it is made
+        made: T = self._make_it()
+        return made
+
+    def _dispose_of(self, target: T) -> None:
+        close = getattr(target, "close", None)
+        if callable(close):
+            close()
+
+    def _why_unmade(self) -> str:
+        kind = type(self).__name__.removeprefix("Async")
+        return (
+            f"the {kind} is not made yet, since that may block: write 'it = await bridge({kind})(...)' "
+            f"or 'async with bridge({kind})(...) as it:'"
+        )
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            if name in self._choices.passthrough:
+                return self._get(name)
+            return super().__getattr__(name)
+
+    def _member(self, name: str, value: Any) -> Any:
+        if name in self._choices.nested and not is_function(value):
+            return self._nested(value)
+        return super()._member(name, value)
+
+    def _present(self, name: str, result: Any) -> Any:
+        return self._nested(result) if name in self._choices.nested else result
+
+    def _nested(self, inner: Any) -> Any:
+        """Bridge what is reached through the object, in its lane."""
+        if is_data(inner) or isinstance(inner, AsyncBridge):
+            return inner
+        if self._lane is None:
+            return bridged(inner, self._terms)
+        if lane_of(inner, self._lane) is not self._lane:
+            raise RuntimeError(
+                f"{inner!r} belongs to {self!r} and is bridged by itself, too, which gave it a lane of its own; "
+                "bridge it through one of the two only"
+            )
+        own = own_face_of(type(inner))
+        if own is not None:
+            return own.adopt(inner, self._terms)
+        proxy = _proxy_of(inner, self._terms)
+        proxy._lane = self._lane
+        return proxy
+
+
+if TYPE_CHECKING:
+
+    class AnyProxy(Proxy[T]):
+        """A proxy as type checkers see it: its methods are known when the program runs."""
+
+        def __getattr__(self, name: str) -> Any: ...
+        def __setattr__(self, name: str, value: Any) -> None: ...
+        async def __call__(self, *args: Any, **kwargs: Any) -> Any:
+            """Await what the object does when it is called."""
+
+        async def __aenter__(self) -> Any: ...
+        async def __aexit__(self, *error: object) -> bool: ...
+        def __aiter__(self) -> Any: ...
+        def __len__(self) -> int: ...
+
+
+# What Python looks for in the class, and not in the object.
+
+
+def _entering() -> Form:
+    async def call(self: Proxy[Any], /) -> Any:
+        target = await self._open()
+
+        def present(_: Any, entered: Any) -> Any:
+            return self if entered is target else self._present("__enter__", entered)
+
+        manager = AsyncContextManager(lambda: target, self._steps("__enter__"), present)
+        entered = await manager.__aenter__()
+        self._managers = (*self._managers, manager)
+        return entered
+
+    return call
+
+
+def _leaving() -> Form:
+    async def call(
+        self: Proxy[Any], exc_type: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None, /
+    ) -> bool:
+        *others, manager = self._managers
+        self._managers = tuple(others)
+        return await manager.__aexit__(exc_type, exc, tb)
+
+    return call
+
+
+def _at_once(function: Callable[..., Any]) -> Callable[[], Form]:
+    def form() -> Form:
+        def call(self: Proxy[Any], /, *args: Any) -> Any:
+            return function(self.__wrapped__, *args)
+
+        return call
+
+    return form
+
+
+_SPECIAL: dict[str, tuple[tuple[str, Callable[[], Form]], ...]] = {
+    "__call__": (("__call__", partial(a_call, "__call__")),),
+    "__enter__": (("__aenter__", _entering),),
+    "__exit__": (("__aexit__", _leaving),),
+    "__iter__": (("__aiter__", a_walk_through),),
+    "__len__": (("__len__", _at_once(len)), ("__bool__", _at_once(bool))),
+    "__bool__": (("__bool__", _at_once(bool)),),
+    "__contains__": (("__contains__", _at_once(operator.contains)),),
+}
+
+
+_DATA = (type(None), bool, int, float, complex, str, bytes, bytearray, list, tuple, dict, set, frozenset)
+
+
+def is_data(value: object) -> bool:
+    """Whether something is plain data, which has nothing to wait for."""
+    return type(value) in _DATA
+
+
+@dataclass(frozen=True)
+class OwnFace:
+    """How objects of a class, and the class itself, are bridged by a face that somebody wrote."""
+
+    adopt: Callable[[Any, Terms], Any]
+    """Makes the face of an object."""
+    construct: Callable[[type, Terms], Any]
+    """Makes what makes the face of an object that is not made yet."""
+
+
+_own_faces: dict[type, OwnFace] = {}
+
+
+def has_own_face(kind: type, own: OwnFace) -> None:
+    """Take note of a class that somebody wrote a face for; it counts for its subclasses, too."""
+    _own_faces[kind] = own
+
+
+def own_face_of(kind: type) -> OwnFace | None:
+    """Return how a class is bridged, if somebody wrote a face for it."""
+    return next((_own_faces[base] for base in kind.__mro__ if base in _own_faces), None)
+
+
+def bridged(target: Any, terms: Terms, calls: Calls = "serial", choices: Choices | None = None) -> Any:
+    """Return the face of an object."""
+    own = own_face_of(type(target))
+    if own is not None:
+        return own.adopt(target, terms)
+    return _proxy_of(target, terms, calls, choices or Choices())
+
+
+def _proxy_of(target: T, terms: Terms, calls: Calls = "serial", choices: Choices = Choices()) -> Proxy[T]:
+    face = face_of(type(target), choices)
+    proxy = face.__new__(face)
+    proxy._begin(terms, target, calls)
+    return proxy
+
+
+def to_be_made(kind: type[T], arguments: Arguments, terms: Terms, calls: Calls, choices: Choices) -> Proxy[T]:
+    """Return the proxy of an object that is made when the proxy is awaited."""
+    face = face_of(kind, choices)
+    proxy = face.__new__(face)
+    proxy._make_it = partial(arguments, kind)
+    proxy._begin(terms, UNMADE, calls)
+    return proxy
+
+
+_faces_lock = threading.Lock()
+_faces: weakref.WeakKeyDictionary[type, dict[Choices, type[Proxy[Any]]]] = weakref.WeakKeyDictionary()
+
+
+def face_of(kind: type[T], choices: Choices) -> type[Proxy[T]]:
+    """Return the face of a class: a subclass of `Proxy` with its methods."""
+    with _faces_lock:
+        faces = _faces.setdefault(kind, {})
+        face = faces.get(choices)
+        if face is None:
+            face = faces[choices] = _made_face(kind, choices)
+        return face
+
+
+def _made_face(kind: type[T], choices: Choices) -> type[Proxy[T]]:
+    face: type[Proxy[T]] = type(
+        f"Async{kind.__name__}", (Proxy,), {"__doc__": kind.__doc__, "__module__": kind.__module__, "_choices": choices}
+    )
+    for name in dir(kind):
+        if not name.startswith("_") and name not in choices.passthrough | choices.nested:
+            _declare(face, name, inspect.getattr_static(kind, name), kind)
+    for name in choices.awaitable:
+        setattr(face, name, property(a_reading(name), doc=inspect.getdoc(inspect.getattr_static(kind, name, None))))
+    for name, forms in _SPECIAL.items():
+        # Not by getattr, which finds what a class is itself: something to be called.
+        method = next((vars(base)[name] for base in kind.__mro__ if name in vars(base)), None)
+        if method is not None:
+            for there, form in forms:
+                install(form(), face, there, method)
+    return face
+
+
+def _declare(face: type[Proxy[Any]], name: str, member: Any, kind: type) -> None:
+    if isinstance(member, property):
+        declared = attribute[Any](inspect.getdoc(member) or "")
+        declared.__set_name__(face, name)
+        setattr(face, name, declared)
+        return
+    function = member.__func__ if isinstance(member, (staticmethod, classmethod)) else member
+    form = form_of(function, name) if inspect.isroutine(function) else None
+    if form is not None:
+        install(form, face, name, getattr(kind, name), takes_self=function is member)

@@ -1,0 +1,232 @@
+"""Generators and context managers, step by step: each step a call, all of them in one context.
+
+Owns what an async iterator and an async context manager do in place of the synchronous ones behind them. Every step
+runs in a worker, perhaps each in another thread, but all in the same copy of the caller's context variables: what the
+first step sets, the last one can reset. Between the steps the lane of the object is free.
+
+What was begun is ended: the generator is closed, or the context manager left, in a worker, when the consumer stops
+early, fails or is cancelled.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from types import TracebackType
+from typing import Any, Generic, TypeVar
+
+from .call import Terms, conclude, conclude_soon, leave, nothing, perform
+from .job import ClosingJob, LaneJob
+from .lane import Lane
+
+T = TypeVar("T")
+
+
+class Steps:
+    """Calls one after the other, in one context.
+
+    Args:
+        name: What to call them in logs.
+        terms: The bridge's.
+        lane: That of the object, if it has one; steps have one in any case.
+        interrupt: For aborts.
+    """
+
+    def __init__(self, name: str, terms: Terms, lane: Lane | None, interrupt: Callable[[], object] = nothing) -> None:
+        self._name = name
+        self._terms = terms
+        self._lane = lane or Lane()
+        self._interrupt = interrupt
+        self._context = contextvars.copy_context()
+
+    async def take(self, func: Callable[..., Any], *args: Any, discard: Callable[[Any], object] | None = None) -> Any:
+        """Take a step; cancelling does what the terms say.
+
+        Args:
+            func: The step.
+            *args: Its arguments.
+            discard: Called with the step's result, in the worker, when nobody is left to receive it.
+        """
+        if discard is not None:
+            discard = _inside(self._context, discard)
+        job = LaneJob(func, args, {}, self._lane, label=self._name, discard=discard)
+        job.within(self._context)
+        return await perform(job, self._terms, self._interrupt)
+
+    async def take_last(self, func: Callable[..., Any], *args: Any, error: BaseException | None = None) -> Any:
+        """Take the last step, whatever becomes of the awaiter.
+
+        Args:
+            func: The step.
+            *args: Its arguments.
+            error: What brought the end about. A cancelled awaiter does not wait for long, and one that is thrown away
+                not at all; neither sees what comes of the step.
+        """
+
+        def job() -> ClosingJob:
+            last = ClosingJob(func, args, {}, self._lane, label=self._name)
+            last.within(self._context)
+            return last
+
+        if isinstance(error, GeneratorExit):
+            leave(job, self._terms)
+        elif isinstance(error, asyncio.CancelledError):
+            await conclude_soon(job, self._terms, self._interrupt)
+        else:
+            return await conclude(job, self._terms, self._interrupt)
+        return None
+
+
+def _inside(context: contextvars.Context, func: Callable[[Any], object]) -> Callable[[Any], object]:
+    return lambda result: context.run(func, result)
+
+
+class Arguments:
+    """Those of a call, in one opaque object: they may hold a password, and frames are shown by error trackers."""
+
+    def __init__(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        self._args = args
+        self._kwargs = kwargs
+
+    def take_first(self) -> Any:
+        """Take the first positional argument: the ``self`` of a method."""
+        first, *others = self._args
+        self._args = tuple(others)
+        return first
+
+    def turn(self, choose: Callable[[tuple[Any, ...]], Lane | None]) -> Lane | None:
+        """Return the lane that is chosen by the positional arguments."""
+        return choose(self._args)
+
+    def __call__(self, func: Callable[..., Any]) -> Any:
+        """Call a function with them."""
+        return func(*self._args, **self._kwargs)
+
+
+Begin = Callable[[Arguments], Awaitable["tuple[Iterator[Any], Steps]"]]
+
+_END = object()
+
+
+def walker(begin: Begin) -> Callable[..., AsyncGenerator[Any, Any]]:
+    """Make an async generator function that iterates in workers.
+
+    What is sent or thrown into the async generator goes on to the generator behind it.
+
+    Args:
+        begin: Called with the arguments; gives the iterator and how its steps are taken.
+    """
+
+    async def walk(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
+        arguments = Arguments(args, kwargs)
+        del args, kwargs
+        iterator, steps = await begin(arguments)
+        del arguments
+        send, throw = getattr(iterator, "send", None), getattr(iterator, "throw", None)
+        close = getattr(iterator, "close", None)
+        error: BaseException | None = None
+        try:
+            item = await steps.take(_next, iterator)
+            while item is not _END:
+                try:
+                    sent = yield item
+                except GeneratorExit:  # noqa: PERF203 - a generator is a loop around this
+                    raise
+                except BaseException as thrown:
+                    if throw is None:
+                        raise
+                    item = await steps.take(_guarded, throw, thrown)
+                else:
+                    item = await (steps.take(_next, iterator) if send is None else steps.take(_guarded, send, sent))
+            close = None
+        except asyncio.CancelledError as cancelled:
+            error = cancelled
+            raise
+        finally:
+            if close is not None:
+                await steps.take_last(close, error=error)
+            del error  # its traceback holds this frame
+
+    return walk
+
+
+def _next(iterator: Iterator[Any]) -> Any:
+    return next(iterator, _END)
+
+
+def _guarded(step: Callable[[Any], Any], value: Any) -> Any:
+    try:
+        return step(value)
+    except StopIteration:
+        return _END
+
+
+class AsyncContextManager(Generic[T]):
+    """A context manager that is entered and left in workers, in one context.
+
+    A cancellation is never swallowed by it: what its ``__exit__`` answers to a CancelledError, which code of its age
+    did not know, does not count.
+
+    Args:
+        make: Makes the context manager, in the worker, as part of entering it.
+        steps: How.
+        present: Makes what ``async with`` gives of what ``with`` would give, with the manager.
+    """
+
+    def __init__(
+        self,
+        make: Callable[[], AbstractContextManager[T]],
+        steps: Steps,
+        present: Callable[[AbstractContextManager[T], T], T] = lambda _, entered: entered,
+    ) -> None:
+        self._make = make
+        self._steps = steps
+        self._present = present
+        self._manager: AbstractContextManager[T] | None = None
+
+    async def __aenter__(self) -> T:
+        if self._manager is not None:
+            raise RuntimeError("a context manager like this is entered once; make another one")
+        manager, entered = await self._steps.take(self._enter, discard=self._leave_unentered)
+        self._manager = manager
+        return self._present(manager, entered)
+
+    def _enter(self) -> tuple[AbstractContextManager[T], T]:
+        manager = self._make()
+        return manager, manager.__enter__()
+
+    @staticmethod
+    def _leave_unentered(made: tuple[AbstractContextManager[T], T]) -> None:
+        cancelled = asyncio.CancelledError()
+        _leave(made[0], type(cancelled), cancelled, None)
+
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
+    ) -> bool:
+        assert self._manager is not None  # noqa: S101 - it was entered
+        suppressed = await self._steps.take_last(_leave, self._manager, exc_type, exc, tb, error=exc)
+        return bool(suppressed) and not isinstance(exc, asyncio.CancelledError)
+
+
+def _leave(
+    manager: AbstractContextManager[Any],
+    exc_type: type[BaseException] | None,
+    exc: BaseException | None,
+    tb: TracebackType | None,
+) -> bool | None:
+    try:
+        return manager.__exit__(exc_type, exc, tb)
+    except BaseException as error:
+        if error is exc:
+            return False  # raised again, instead of let through
+        raise
+
+
+_HELPER = contextmanager(iter).__code__
+
+
+def makes_context_managers(func: object) -> bool:
+    """Whether a function was decorated with ``contextlib.contextmanager``."""
+    return getattr(getattr(func, "__func__", func), "__code__", None) is _HELPER
