@@ -7,9 +7,8 @@ is in the modules below.
 from __future__ import annotations
 
 import inspect
-import sys
 import warnings
-from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Iterator
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 from types import ModuleType
@@ -22,7 +21,7 @@ from .face import AsyncBridge, Calls, checked_calls
 from .forms import is_async
 from .functions import Turn, is_function, made_awaitable
 from .lane import Lane, lane_of
-from .proxy import Choices, bridged, is_data, own_face_of, to_be_made
+from .proxy import Choices, bridged, face_of, is_data, is_tenacitys, own_face_of, to_be_made
 from .steps import Arguments, makes_context_managers
 
 if TYPE_CHECKING:
@@ -229,19 +228,18 @@ def bridge(
     if isinstance(target, (AsyncBridge, Factory)) or is_async(target):
         return target
     _refuse_what_does_not_block(target)
-    if is_function(target):
-        return _function(target, terms, calls, choices)
     if isinstance(target, (staticmethod, classmethod)):
         return type(target)(_function(target.__func__, terms, calls, choices))
     if isinstance(target, property) and target.fget is not None:
         return property(_function(target.fget, terms, calls, choices), target.fset, target.fdel, target.__doc__)
+    if is_function(target):
+        return _function(target, terms, calls, choices)
     return _object(target, terms, calls, choices)
 
 
 def _object(target: Any, terms: Terms, calls: Calls | None, choices: Choices) -> Any:
     kind = target if inspect.isclass(target) else type(target)
-    _warn_of_tenacity(kind)
-    own = own_face_of(kind)
+    own = own_face_of(target)
     if own is not None:
         if calls == "concurrent" or choices != Choices() or terms.retry is not None:
             raise TypeError(
@@ -249,6 +247,7 @@ def _object(target: Any, terms: Terms, calls: Calls | None, choices: Choices) ->
                 "methods as they are; of the options, executor= and on_cancel= apply"
             )
         return own.construct(target, terms) if kind is target else own.adopt(target, terms)
+    _warn_of_tenacity(face_of(kind, choices)._tenacitys)
     if kind is target:
         return Factory(target, terms, calls or "serial", choices)
     return bridged(target, terms, calls or "serial", choices)
@@ -287,8 +286,8 @@ def _function(func: Any, terms: Terms, calls: Calls | None, choices: Choices) ->
         raise TypeError(
             "retry= is for calls; of a generator or a context manager a part may be done when the rest fails"
         )
-    if _is_tenacitys(func):
-        _warn_of([func.__qualname__])
+    if is_tenacitys(func):
+        _warn_of_tenacity([func.__qualname__])
     return made_awaitable(func, terms, _turn(func, calls))
 
 
@@ -323,18 +322,7 @@ def _turn_of_first(home: tuple[str, str], otherwise: object, args: tuple[Any, ..
     return None if otherwise is None else lane_of(otherwise)
 
 
-def _warn_of_tenacity(kind: type) -> None:
-    members = {name: inspect.getattr_static(kind, name, None) for name in dir(kind)}
-    _warn_of([f"{kind.__qualname__}.{name}" for name, member in members.items() if _is_tenacitys(member)])
-
-
-def _is_tenacitys(func: object) -> bool:
-    # Nobody can have decorated anything with what is not imported; importing it takes long.
-    tenacity: Any = sys.modules.get("tenacity")
-    return tenacity is not None and isinstance(getattr(func, "retry", None), tenacity.BaseRetrying)
-
-
-def _warn_of(names: list[str]) -> None:
+def _warn_of_tenacity(names: Sequence[str]) -> None:
     for name in names:
         warnings.warn(
             f"{name} is decorated by tenacity: while it sleeps between attempts it holds a thread and its turn. "

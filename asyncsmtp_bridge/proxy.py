@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import inspect
 import operator
+import sys
 import threading
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from types import TracebackType
@@ -46,6 +47,7 @@ class Proxy(AsyncBridge[T]):
     """What `bridge` makes of an object; its class has the methods of the object's class."""
 
     _choices: ClassVar[Choices] = Choices()
+    _tenacitys: ClassVar[Sequence[str]] = ()
     _make_it: Callable[[], Any] | None = None
     # Entered and not left yet, the last one at the end.
     _managers: tuple[AsyncContextManager[Any], ...] = ()
@@ -84,6 +86,8 @@ class Proxy(AsyncBridge[T]):
 
     def _nested(self, inner: Any) -> Any:
         """Bridge what is reached through the object, in its lane."""
+        if inner is self._target:
+            return self
         if is_data(inner) or isinstance(inner, AsyncBridge):
             return inner
         if self._lane is None:
@@ -93,7 +97,7 @@ class Proxy(AsyncBridge[T]):
                 f"{inner!r} belongs to {self!r} and is bridged by itself, too, which gave it a lane of its own; "
                 "bridge it through one of the two only"
             )
-        own = own_face_of(type(inner))
+        own = own_face_of(inner)
         if own is not None:
             return own.adopt(inner, self._terms)
         proxy = _proxy_of(inner, self._terms)
@@ -193,14 +197,15 @@ def has_own_face(kind: type, own: OwnFace) -> None:
     _own_faces[kind] = own
 
 
-def own_face_of(kind: type) -> OwnFace | None:
-    """Return how a class is bridged, if somebody wrote a face for it."""
-    return next((_own_faces[base] for base in kind.__mro__ if base in _own_faces), None)
+def own_face_of(target: Any) -> OwnFace | None:
+    """Return how an object or a class is bridged, if somebody wrote a face for it."""
+    is_one = issubclass if inspect.isclass(target) else isinstance
+    return next((own for kind, own in _own_faces.items() if is_one(target, kind)), None)
 
 
 def bridged(target: Any, terms: Terms, calls: Calls = "serial", choices: Choices | None = None) -> Any:
     """Return the face of an object."""
-    own = own_face_of(type(target))
+    own = own_face_of(target)
     if own is not None:
         return own.adopt(target, terms)
     return _proxy_of(target, terms, calls, choices or Choices())
@@ -240,6 +245,9 @@ def _made_face(kind: type[T], choices: Choices) -> type[Proxy[T]]:
     face: type[Proxy[T]] = type(
         f"Async{kind.__name__}", (Proxy,), {"__doc__": kind.__doc__, "__module__": kind.__module__, "_choices": choices}
     )
+    face._tenacitys = [
+        f"{kind.__qualname__}.{name}" for name in dir(kind) if is_tenacitys(inspect.getattr_static(kind, name, None))
+    ]
     for name in dir(kind):
         if not name.startswith("_") and name not in choices.passthrough | choices.nested:
             _declare(face, name, inspect.getattr_static(kind, name), kind)
@@ -252,6 +260,13 @@ def _made_face(kind: type[T], choices: Choices) -> type[Proxy[T]]:
             for there, form in forms:
                 install(form(), face, there, method)
     return face
+
+
+def is_tenacitys(func: object) -> bool:
+    """Whether a function was decorated by tenacity."""
+    # Nobody can have decorated anything with what is not imported; importing it takes long.
+    tenacity: Any = sys.modules.get("tenacity")
+    return tenacity is not None and isinstance(getattr(func, "retry", None), tenacity.BaseRetrying)
 
 
 def _declare(face: type[Proxy[Any]], name: str, member: Any, kind: type) -> None:

@@ -61,13 +61,20 @@ async def test_smtplib_code_delivers_the_same_before_and_after(code: dict[str, A
     assert first == second
 
 
-async def test_a_class_gets_an_awaitable_face(code: dict[str, Any]) -> None:
-    mailer = code["AsyncCorpMailer"](code["CorpMailer"]())
-    assert await mailer.send("bert@example.org", subject="Hi") == 18
+async def test_a_wrapper_is_bridged_as_it_is(code: dict[str, Any], mail_example_org: Server) -> None:
+    await code["greet"]("bert@example.org")
+    assert mail_example_org.mailbox.recipients == ["bert@example.org"]
 
 
-async def test_a_deadline_ends_a_call(code: dict[str, Any]) -> None:
-    await code["send_or_give_up"](code["AsyncCorpMailer"](code["CorpMailer"]()))
+async def test_a_table_of_methods_makes_a_face(code: dict[str, Any], mail_example_org: Server) -> None:
+    mailer = code["AsyncCorpMailer"](code["CorpMailer"]("mail.example.org"))
+    assert await mailer.send("bert@example.org", subject="Hi") == 2
+    assert mail_example_org.mailbox.recipients == ["bert@example.org"]
+
+
+async def test_a_deadline_is_a_limit_and_no_more(code: dict[str, Any], mail_example_org: Server) -> None:
+    await code["send_or_give_up"](code["AsyncCorpMailer"](code["CorpMailer"]("mail.example.org")))
+    assert mail_example_org.mailbox.recipients == ["bert@example.org"]
 
 
 def test_there_are_exactly_two_set_up_commands() -> None:
