@@ -14,7 +14,7 @@ from .measurement import Plan, environment
 from .registry import ENTRIES, Entry
 
 RUNS, QUICK_RUNS = 11, 3
-PEERS = ("anyio",)
+PEERS = ("anyio", "aiosmtplib")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(f"--loop {options.loop}: {options.loop} is not installed")
 
     plan = Plan(runs=options.runs or (QUICK_RUNS if options.quick else RUNS), quick=options.quick, loop=options.loop)
-    entries: list[Entry] = list(dict.fromkeys(options.entries)) or list(ENTRIES.values())
+    entries = [entry for entry in ENTRIES.values() if not options.entries or entry in options.entries]
     where = environment(plan, PEERS)
     print(f"{where.line()}; interleaved runs: {plan.runs}{', quick' if plan.quick else ''}", flush=True)
     results: dict[str, Any] = {}

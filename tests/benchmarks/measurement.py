@@ -15,6 +15,7 @@ from collections.abc import Coroutine, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from importlib import import_module, metadata
 from statistics import median
+from string import Formatter
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -100,7 +101,7 @@ class Table:
     title: str
     parameters: dict[str, Any]
     columns: dict[str, str]
-    """Heading and format; the format's fields are keys of the row."""
+    """Heading and format; the format's fields are keys of the row. A cell with a field that is None is a dash."""
     rows: list[Row]
 
     def markdown(self) -> str:
@@ -112,13 +113,19 @@ class Table:
         return "\n".join([f"**{self.title}**", "", *(_line(cells, widths) for cells in lines)])
 
     def _cells(self, row: Row) -> list[str]:
+        first, *others = self.columns.values()
         if "note" in row:
-            return [row["peer"], row["note"], *[""] * (len(self.columns) - 2)]
-        return [form.format_map(row) for form in self.columns.values()]
+            return [first.format_map(row), row["note"], *[""] * (len(others) - 1)]
+        return [first.format_map(row), *(_cell(form, row) for form in others)]
 
     def as_json(self) -> dict[str, Any]:
         """Return title, parameters and rows with all their figures, unrounded."""
         return {"title": self.title, "parameters": self.parameters, "rows": self.rows}
+
+
+def _cell(form: str, row: Row) -> str:
+    fields = [name for _, name, _, _ in Formatter().parse(form) if name]
+    return "-" if any(row[name] is None for name in fields) else form.format_map(row)
 
 
 def _line(cells: Iterable[str], widths: Iterable[int]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -18,13 +19,13 @@ def runner(*arguments: str) -> subprocess.CompletedProcess[str]:
 def test_list_names_every_entry_in_one_line_each() -> None:
     done = runner("--list")
     assert done.returncode == 0, done.stderr
-    assert [line.split()[0] for line in done.stdout.splitlines()] == ["hop", "bound"]
+    assert [line.split()[0] for line in done.stdout.splitlines()] == ["hop", "bridge", "bound", "deadline"]
 
 
 def test_a_mistyped_entry_is_answered_with_the_entries_there_are() -> None:
     done = runner("hopp")
     assert done.returncode == 2
-    assert "no entry 'hopp'; there are: hop, bound. Did you mean hop?" in done.stderr
+    assert "no entry 'hopp'; there are: hop, bridge, bound, deadline. Did you mean hop?" in done.stderr
     assert done.stdout == ""
 
 
@@ -52,6 +53,45 @@ def test_quick_hop_prints_markdown_and_writes_every_sample_as_json(tmp_path: Pat
         assert ours["ratio_min"] <= ours["ratio"] <= ours["ratio_max"]
         assert len(ours["samples_us"]) == 2
         assert rows["asyncio.to_thread"]["ratio"] == 1
+
+
+def test_quick_bridge_compares_no_ops_and_a_real_command(tmp_path: Path) -> None:
+    file = tmp_path / "figures.json"
+    done = runner("bridge", "--quick", "--runs", "2", "--json", str(file))
+    assert done.returncode == 0, done.stderr
+    *no_ops, noop = json.loads(file.read_text(encoding="utf-8"))["entries"]["bridge"]
+    assert [table["parameters"]["callers"] for table in no_ops] == [1, 8, 64]
+    assert [len(table["rows"]) for table in no_ops] == [6, 6, 6]
+    assert [row["peer"] for row in noop["rows"]] == [
+        "AsyncSMTP.noop",
+        "smtplib.SMTP.noop in asyncio.to_thread",
+        "aiosmtplib.SMTP.noop",
+    ]
+    for table in (*no_ops, noop):
+        assert [row["ratio"] for row in table["rows"] if row["peer"] == table["parameters"]["baseline"]] == [1]
+        for row in table["rows"]:
+            assert len(row["samples_us"]) == 2
+            assert row["ratio_min"] <= row["ratio"] <= row["ratio_max"]
+
+
+def test_quick_deadline_reports_caller_thread_and_next_call_for_every_server_and_peer(tmp_path: Path) -> None:
+    file = tmp_path / "figures.json"
+    done = runner("deadline", "--quick", "--runs", "1", "--json", str(file))
+    assert done.returncode == 0, done.stderr
+    assert "may have been delivered" not in done.stderr
+    [table] = json.loads(file.read_text(encoding="utf-8"))["entries"]["deadline"]
+    rows = {(row["server"], row["peer"]): row for row in table["rows"]}
+    servers = {server for server, _ in rows}
+    assert len(servers) == (7 if hasattr(socket, "AF_UNIX") else 6)
+    assert rows.keys() == {(server, peer) for server in servers for peer in ("bridge", "asyncio.to_thread")}
+    for (_, peer), row in rows.items():
+        if "note" in row:  # on a slow machine a call has not come so far in a tenth of a second
+            assert row["runs"] == 0
+            continue
+        assert row["caller_s"] <= row["caller_s_max"]
+        assert 0 <= row["still_blocked"] <= row["runs"] == 1
+        assert (row["thread_s"] is None) == (row["still_blocked"] == 1)
+        assert row["next_works"] == 1 or peer == "asyncio.to_thread"
 
 
 def test_quick_bound_reports_every_peers_peak_and_ours_is_the_limit(tmp_path: Path) -> None:
