@@ -25,7 +25,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast, overload
 
 from . import session
-from .call import Terms, conclude, conclude_soon
+from .call import Terms, conclude, conclude_soon, leave
 from .cancellation import OnCancel
 from .declare import async_method, attribute, plain_method
 from .executor import BoundedExecutor
@@ -220,6 +220,9 @@ class AsyncSMTP(AsyncBridge[smtplib.SMTP]):
         if exc_type is None:
             left = self._manager or self._target
             await conclude(lambda: self._job("__aexit__", session.leave, left), self._terms, self._interrupt)
+        elif isinstance(exc, GeneratorExit):  # a coroutine that is thrown away cannot wait
+            self._interrupt()
+            leave(lambda: self._job("close", self._target.close), self._terms)
         else:
             await self._close_soon()
 

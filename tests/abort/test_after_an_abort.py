@@ -5,12 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import smtplib
-import subprocess
-import sys
 import threading
 import time
 from email.message import EmailMessage
-from typing import Any
 
 import pytest
 
@@ -201,90 +198,6 @@ def test_a_thread_that_is_not_in_smtplib_is_left_alone() -> None:
         theirs.sendall(b"x")
         thread.join()
         assert got == [b"x"]
-
-
-PROGRAM = """
-import asyncio, sys
-from asyncsmtp_bridge import AsyncSMTP, configure
-from asyncsmtp_bridge import watch
-from asyncsmtp_bridge.testing import SMTPTestServer, silence
-
-if {declined}:
-    configure(audit_hook=False)
-added = []
-add, sys.addaudithook = sys.addaudithook, lambda hook: (added.append(hook), add(hook))
-
-async def main():
-    with SMTPTestServer(faults=[silence("NOOP")]) as server:
-        smtp = await AsyncSMTP("localhost", server.port)
-        await smtp.sendmail("anna@example.org", "bert@example.org", "x")
-        assert not added
-        call = asyncio.ensure_future(smtp.noop())
-        await server.reached("NOOP")
-        call.cancel()
-        await asyncio.gather(call, return_exceptions=True)
-        print(len(added))
-
-asyncio.run(main())
-"""
-
-
-@pytest.mark.parametrize(("declined", "hooks"), [(False, "1"), (True, "0")])
-def test_there_is_no_audit_hook_before_the_first_abort(declined: bool, hooks: str) -> None:
-    ended = subprocess.run(
-        [sys.executable, "-c", PROGRAM.format(declined=declined)],
-        check=False,
-        capture_output=True,
-        text=True,
-        timeout=30,
-    )
-    assert (ended.stdout.strip(), ended.returncode) == (hooks, 0), ended.stderr
-
-
-async def test_cancelled_at_random_nothing_is_lost_and_nothing_is_delivered_twice() -> None:
-    import random
-
-    chance = random.Random(7)
-    known: list[int] = []
-    unknown: list[int] = []
-    with SMTPTestServer() as server:
-        async with BoundedExecutor(4) as executor:
-
-            async def work(first: int) -> None:
-                smtp: Any = None
-                for number in range(first, 200, 4):
-                    try:
-                        smtp = smtp or await AsyncSMTP("localhost", server.port, executor=executor)
-                    except OSError:
-                        continue
-                    call = asyncio.ensure_future(
-                        smtp.sendmail("anna@example.org", f"r{number}@example.org", f"body {number}\n")
-                    )
-                    # A third is left alone, a third cancelled at once, a third somewhere on the way.
-                    patience = chance.choice([None, 0, chance.random() * 0.004])
-                    await asyncio.wait({call}, timeout=patience)
-                    call.cancel()
-                    [outcome] = await asyncio.gather(call, return_exceptions=True)
-                    if outcome == {}:
-                        known.append(number)
-                    else:
-                        unknown.append(number)
-                        await smtp.close()
-                        smtp = None
-                if smtp is not None:
-                    await smtp.quit()
-
-            await asyncio.gather(*(work(first) for first in range(4)))
-            stats = executor.stats()
-            assert (stats.running, stats.pending) == (0, 0)
-        accepted = [int(received.rcpt_tos[0].partition("@")[0][1:]) for received in server.messages]
-        for received in server.messages:
-            number = received.rcpt_tos[0].partition("@")[0][1:]
-            assert received.content == f"body {number}\r\n".encode()
-    assert len(set(accepted)) == len(accepted)
-    assert set(known) <= set(accepted) <= set(known) | set(unknown)
-    assert known
-    assert unknown
 
 
 def test_a_fork_forgets_who_was_forbidden() -> None:
