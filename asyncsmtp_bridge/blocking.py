@@ -8,20 +8,20 @@ itself would get in between.
 from __future__ import annotations
 
 import contextvars
-import functools
 import inspect
-from collections.abc import Callable, Coroutine, Iterator
-from contextlib import AbstractContextManager
-from types import TracebackType
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from types import MethodType, TracebackType
 from typing import Any, ParamSpec, TypeVar, overload
 
 from .call import Terms, nothing, perform_here
 from .face import AsyncBridge
-from .functions import MadeOf, Turn, as_it_is, described, is_function
+from .functions import MadeOf, Turn, described
 from .job import BlockingJob, name_of
+from .kinds import is_function, is_generator, is_mock, makes_context_managers
 from .lane import Lane
 from .proxy import Choices, Proxy
-from .steps import Arguments, makes_context_managers
+from .steps import Arguments, as_it_is
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -32,14 +32,21 @@ T = TypeVar("T")
 def blocking(target: AsyncBridge[T]) -> T: ...
 @overload
 def blocking(target: Callable[P, Coroutine[Any, Any, R]]) -> Callable[P, R]: ...
+@overload
+def blocking(target: Callable[P, AsyncGenerator[R, Any]]) -> Callable[P, Iterator[R]]: ...
+@overload
+def blocking(target: Callable[P, AbstractAsyncContextManager[R]]) -> Callable[P, AbstractContextManager[R]]: ...
 def blocking(target: Any) -> Any:
     """Return the synchronous view of a bridged object or function, for code that is not migrated yet.
 
     Its methods block the calling thread, which may be any but that of a running event loop. Calls run where those of
     the bridge run, on the same executor, and have their turn in the same lane. A call from within a call of the same
-    object runs at once, on the thread that has the turn. A policy given by ``retry=`` is not applied.
+    object runs at once, on the thread that has the turn. One from within a call of another object, on the same
+    executor, raises: its turn could be behind a call that waits for this very thread. A policy given by ``retry=`` is
+    not applied.
 
     Interrupting a call (Ctrl-C) does what the bridge does when its awaiter is cancelled, without waiting for the end.
+    Where a bridged call makes such a call and is aborted, that one is aborted, too.
 
     Args:
         target: A proxy, a mirror, a face of your own, or a bridged function.
@@ -51,8 +58,10 @@ def blocking(target: Any) -> Any:
     """
     if isinstance(target, AsyncBridge):
         return View(target)
-    made_of: MadeOf | None = getattr(target, "_made_of", None)
-    if made_of is None:
+    if isinstance(target, MethodType):  # of a method that bridge() decorates
+        return MethodType(blocking(target.__func__), target.__self__)
+    made_of = getattr(target, "_made_of", None)
+    if not isinstance(made_of, MadeOf):
         raise TypeError(
             f"blocking() takes what bridge() made of an object or a function, a mirror, or a face, not {target!r}"
         )
@@ -103,7 +112,7 @@ class Turns:
 
 def _blocking(func: Callable[..., Any], turns: Turns) -> Callable[..., Any]:
     """Return the synchronous function that stands for a function or method."""
-    if inspect.isgeneratorfunction(func):
+    if is_generator(func):
         return _walk(func, turns)
     if makes_context_managers(func):
         return _context_manager(func, turns)
@@ -181,13 +190,12 @@ class View:
         bridge = self._bridge
 
         def present(result: Any) -> Any:
-            if result is bridge._target:
-                return self
-            return _seen(bridge._present(name, result))
+            return self if result is bridge._target else _seen(bridge._present(name, result))
 
         return Turns(bridge._terms, lambda _: bridge._lane, bridge._interrupt, present)
 
     def __getattr__(self, name: str) -> Any:
+        _refuse_private(name)
         bridge, turns = self._bridge, self._turns(name)
         declared = inspect.getattr_static(type(bridge), name, None)
         if hasattr(declared, "_aim"):
@@ -198,25 +206,26 @@ class View:
         if name in choices.passthrough or hasattr(declared, "_stays"):
             return getattr(bridge, name)  # synchronous on the bridge, too
         value = bridge._get(name)
-        if callable(value) and not inspect.isclass(value) and (name not in choices.nested or is_function(value)):
+        if is_function(value) and not (name in choices.nested and is_mock(value)):
             return _blocking(value, turns)
         return _seen(getattr(bridge, name))
 
     def __setattr__(self, name: str, value: Any) -> None:
+        _refuse_private(name)
         setattr(self._bridge, name, value)
 
     def __delattr__(self, name: str) -> None:
+        _refuse_private(name)
         delattr(self._bridge, name)
 
     def __dir__(self) -> list[str]:
         return dir(self._bridge)
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         """Call the object."""
-        call = _blocking(self._bridge.__wrapped__.__call__, self._turns("__call__"))
-        waiting = functools.partial(call, *args, **kwargs)
+        arguments = Arguments(args, kwargs)
         del args, kwargs
-        return waiting()
+        return arguments(_blocking(self._bridge.__wrapped__.__call__, self._turns("__call__")))
 
     def __enter__(self) -> Any:
         turns = self._turns("__enter__")
@@ -244,6 +253,11 @@ class View:
 
     def __contains__(self, item: object) -> bool:
         return item in self._bridge.__wrapped__
+
+
+def _refuse_private(name: str) -> None:
+    if name.startswith("_"):
+        raise AttributeError(f"{name!r}: names with an underscore in front are those of the object itself")
 
 
 def _seen(value: Any) -> Any:

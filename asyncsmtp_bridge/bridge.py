@@ -10,19 +10,20 @@ import inspect
 import warnings
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
+from email.message import Message
 from functools import partial
-from types import ModuleType
+from types import BuiltinMethodType, MethodType, MethodWrapperType, ModuleType
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, cast, overload
 
 from .call import Retry, Terms
 from .cancellation import OnCancel
 from .executor import BoundedExecutor
 from .face import AsyncBridge, Calls, checked_calls
-from .forms import is_async
-from .functions import Turn, is_function, made_awaitable
+from .functions import Turn, made_awaitable
+from .kinds import is_async, is_data, is_function, is_generator, is_mock, is_tenacitys, makes_context_managers
 from .lane import Lane, lane_of
-from .proxy import Choices, bridged, face_of, is_data, is_tenacitys, own_face_of, to_be_made
-from .steps import Arguments, makes_context_managers
+from .proxy import Choices, bridged, close_if_new, face_of, own_face_of, to_be_made
+from .steps import Arguments
 
 if TYPE_CHECKING:
     import smtplib
@@ -51,7 +52,7 @@ class Factory(Generic[T]):
         self._calls: Calls = calls
         self._choices = choices
 
-    def __call__(self, *args: Any, **kwargs: Any) -> AnyProxy[T]:
+    def __call__(self, /, *args: Any, **kwargs: Any) -> AnyProxy[T]:
         """Return the proxy of an object that is made when the proxy is awaited."""
         arguments = Arguments(args, kwargs)
         del args, kwargs
@@ -64,12 +65,17 @@ class Factory(Generic[T]):
         member = getattr(self.__wrapped__, name)
         if not is_function(member):
             return member
-        return made_awaitable(member, self._terms, _no_turn, present=self._present)
+        turn = _turn(member, None)
+        return made_awaitable(member, self._terms, turn, present=self._present, discard=self._dispose_of)
 
     def _present(self, result: Any) -> Any:
         if isinstance(result, self.__wrapped__):
             return bridged(result, self._terms, self._calls, self._choices)
         return result
+
+    def _dispose_of(self, result: Any) -> None:
+        if isinstance(result, self.__wrapped__):
+            close_if_new(result)
 
     def __repr__(self) -> str:
         return f"bridge({self.__wrapped__.__qualname__})"
@@ -225,14 +231,18 @@ def bridge(
     choices = Choices(_names("passthrough", passthrough), _names("nested", nested), _names("awaitable", awaitable))
     if calls is not None:
         checked_calls(calls)
-    if isinstance(target, (AsyncBridge, Factory)) or is_async(target):
+    if isinstance(target, (AsyncBridge, Factory)):
+        if (terms, calls, choices) != (Terms(), None, Choices()):
+            raise TypeError(f"{target!r} is bridged already, on the terms that it was given then")
         return target
-    _refuse_what_does_not_block(target)
+    if is_async(target):
+        return _migrated(target, terms, choices)
     if isinstance(target, (staticmethod, classmethod)):
         return type(target)(_function(target.__func__, terms, calls, choices))
     if isinstance(target, property) and target.fget is not None:
         return property(_function(target.fget, terms, calls, choices), target.fset, target.fdel, target.__doc__)
-    if is_function(target):
+    _refuse_what_does_not_block(target)
+    if is_function(target) and not is_mock(target):
         return _function(target, terms, calls, choices)
     return _object(target, terms, calls, choices)
 
@@ -260,6 +270,8 @@ def _names(option: str, names: Iterable[Any]) -> frozenset[str]:
     for name in found:
         if not isinstance(name, str) or not name.isidentifier():
             raise TypeError(f"{option}= takes names of attributes, not {name!r}")
+        if name.startswith("_") and name != "__enter__":
+            raise TypeError(f"{option}={name!r}: names with an underscore in front are the proxy's own")
     return found
 
 
@@ -272,6 +284,10 @@ def _refuse_what_does_not_block(target: object) -> None:
     if isinstance(target, ModuleType):
         hint = "; for smtplib, import asyncsmtp_bridge.smtplib instead" if target.__name__ == "smtplib" else ""
         raise TypeError(f"bridge() takes a function, class or object, not the module {target.__name__}{hint}")
+    if isinstance(target, (BaseException, BoundedExecutor, Message)):
+        raise TypeError(f"bridge() takes a function, class or object that blocks; {target!r:.80} does not")
+    if not callable(target) and hasattr(type(target), "__get__"):
+        raise TypeError(f"bridge() takes a function, class or object; {target!r} is something that makes one")
     if is_data(target):
         raise TypeError(
             f"bridge() takes a function, class or object that blocks, not {type(target).__name__} data; "
@@ -279,10 +295,20 @@ def _refuse_what_does_not_block(target: object) -> None:
         )
 
 
-def _function(func: Any, terms: Terms, calls: Calls | None, choices: Choices) -> Any:
+def _migrated(func: Any, terms: Terms, choices: Choices) -> Any:
+    """Return what is awaited already; of the options, only a policy makes a difference to it."""
+    _refuse_choices(choices)
+    return terms.retried(func) if inspect.iscoroutinefunction(func) else func
+
+
+def _refuse_choices(choices: Choices) -> None:
     if choices != Choices():
         raise TypeError("passthrough=, nested= and awaitable= are for objects and classes; a function has no members")
-    if terms.retry is not None and (inspect.isgeneratorfunction(func) or makes_context_managers(func)):
+
+
+def _function(func: Any, terms: Terms, calls: Calls | None, choices: Choices) -> Any:
+    _refuse_choices(choices)
+    if terms.retry is not None and (is_generator(func) or makes_context_managers(func)):
         raise TypeError(
             "retry= is for calls; of a generator or a context manager a part may be done when the rest fails"
         )
@@ -302,13 +328,17 @@ def _turn(func: Any, calls: Calls | None) -> Turn:
     inner = func
     while isinstance(inner, partial):
         inner = inner.func
-    owner = getattr(inner, "__self__", None)
+    owner = getattr(inner, "__self__", None) if isinstance(inner, _METHODS) else None
     if owner is not None and not inspect.isclass(owner) and not inspect.ismodule(owner):
         return _always(owner)
     home, _, _ = getattr(func, "__qualname__", "").rpartition(".")
     if home and not home.endswith("<locals>") and inspect.isfunction(func):
         return partial(_turn_of_first, (func.__module__, home), func if calls == "serial" else None)
-    return _no_turn if calls is None else _always(func)
+    # A class method is another object at each access.
+    return _no_turn if calls is None else _always(getattr(inner, "__func__", inner))
+
+
+_METHODS = (MethodType, BuiltinMethodType, MethodWrapperType)
 
 
 def _always(target: object) -> Turn:

@@ -14,9 +14,10 @@ from types import CoroutineType
 from typing import Any
 
 from . import defaults
-from .cancellation import ON_CANCEL, OnCancel, note, settle, settle_from_thread
+from .cancellation import ON_CANCEL, OnCancel, note, reached_through, settle, settle_from_thread
 from .executor import BoundedExecutor, slots_of
 from .job import WITHDRAWN, BlockingJob, ClosingJob, LaneJob, logger
+from .watch import Aborted
 
 Retry = Callable[[Callable[..., Coroutine[Any, Any, Any]]], Callable[..., Coroutine[Any, Any, Any]]]
 """A decorator for coroutine functions, such as ``tenacity.retry(...)``."""
@@ -71,6 +72,11 @@ async def perform(job: LaneJob, terms: Terms, interrupt: Callable[[], object] = 
         terms: Where, and what becomes of it when the awaiter is cancelled.
         interrupt: For an abort: ends what the object is known to be connected to.
     """
+    if job.lane is not None and job.lane.is_mine:
+        raise RuntimeError(
+            f"{job.name} was awaited from within a call on the same object, which it would wait for; "
+            "call the object itself"
+        )
     slots = slots_of(terms.executor)
     slots.submit(job)
     try:
@@ -99,18 +105,31 @@ def perform_here(job: BlockingJob, terms: Terms, interrupt: Callable[[], object]
             "await it through the bridge itself"
         )
     if job.lane is not None and job.lane.is_mine:
-        return job.call_here()  # it has its turn already, and would wait for itself
+        return _not_async(job.call_here(), job.name)  # it has its turn already, and would wait for itself
     slots = slots_of(terms.executor)
     slots.submit(job)
+
+    def cancel() -> None:
+        slots.give_up(job, Aborted())
+        settle_from_thread(job, terms.on_cancel, interrupt)
+
     try:
-        slots.wait(job)
+        with reached_through(cancel):
+            slots.wait(job)
     except BaseException:  # Ctrl-C
         slots.let_go(job)
         settle_from_thread(job, terms.on_cancel, interrupt)
         raise
     if job.error is None:
-        return job.result
+        return _not_async(job.result, job.name)
     raise job.take_error()
+
+
+def _not_async(result: Any, name: str) -> Any:
+    if type(result) is CoroutineType:
+        result.close()
+        raise TypeError(f"{name} is a coroutine function: it can be awaited, and not called through blocking()")
+    return result
 
 
 async def conclude(make: Callable[[], ClosingJob], terms: Terms, interrupt: Callable[[], object] = nothing) -> Any:
@@ -140,11 +159,23 @@ async def conclude_soon(
     if job.lane is not None and job.lane.is_stuck:
         leave(make, terms)  # behind a call that could not be interrupted
         return
+    closing = asyncio.ensure_future(conclude(make, terms, interrupt))
+    _closings.add(closing)
+    closing.add_done_callback(_concluded)
     try:
-        grace = defaults.in_force("a cancelled call").cancel_grace
-        await asyncio.wait_for(conclude(make, terms, interrupt), grace)
-    except Exception as problem:
-        logger.debug("%s failed: %r", job.name, problem)
+        await asyncio.wait({closing}, timeout=defaults.in_force("a cancelled call").cancel_grace)
+    finally:
+        closing.cancel()  # which aborts it, if it has not ended
+
+
+# The event loop keeps only weak references to its tasks.
+_closings: set[asyncio.Future[Any]] = set()
+
+
+def _concluded(closing: asyncio.Future[Any]) -> None:
+    _closings.discard(closing)
+    if not closing.cancelled() and closing.exception() is not None:
+        logger.debug("what was done in the end failed: %r", closing.exception())
 
 
 def leave(make: Callable[[], ClosingJob], terms: Terms) -> None:

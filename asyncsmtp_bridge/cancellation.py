@@ -9,9 +9,10 @@ the awaiter waits for as long as it takes. ``"abandon"``: nobody waits. How a th
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from threading import get_ident
 from typing import Any, Literal
 
 from . import defaults, watch
@@ -126,7 +127,7 @@ class _End:
         )
         # The worker moves it from one place to the other, in this order.
         error = job.error
-        self._came = (job.result, job.late_error if error is None else error)
+        self._came = (self._result_of(job), job.late_error if error is None else error)
         job.late_error = None
         return False
 
@@ -134,12 +135,17 @@ class _End:
         # On the worker, under the lock of its Slots.
         job, self._job = self._job, None  # which holds this
         assert job is not None  # noqa: S101 - a job returns once
-        self._came = (None if job.discard is not None else job.result, job.error)
+        self._came = (self._result_of(job), job.error)
         watch.permit(job.thread)
         with suppress(RuntimeError):
             self._on_return()
 
+    @staticmethod
+    def _result_of(job: LaneJob) -> Any:
+        return None if job.discard is not None else job.result  # disposed of: nobody shall use it
+
     def known(self) -> CancelledCall:
+        """Say what is known by now."""
         phase = None if self.position is None else self.position.phase
         if self._came is None:
             return CancelledCall(self.name, True, phase)
@@ -151,6 +157,30 @@ async def _come_what_may(back: asyncio.Future[None]) -> None:
     while not back.done():
         with suppress(asyncio.CancelledError):  # the first one is raised when the call has ended
             await asyncio.wait({back})
+
+
+# What threads wait for that run jobs of their own meanwhile; each entry is written by the thread that it is of.
+_waiting: dict[int, Callable[[], object]] = {}
+
+
+@contextmanager
+def reached_through(cancel: Callable[[], object]) -> Iterator[None]:
+    """While the calling thread waits: have this called if the job that it runs is aborted, or has been."""
+    thread = get_ident()
+    _waiting[thread] = cancel
+    try:
+        if watch.is_forbidden(thread):
+            cancel()
+        yield
+    finally:
+        _waiting.pop(thread, None)
+
+
+def reach_through(thread: int) -> None:
+    """Cancel what a thread waits for, of which the job is aborted; the thread is forbidden already."""
+    cancel = _waiting.get(thread)
+    if cancel is not None:
+        cancel()
 
 
 def _abort(end: _End, job: LaneJob, interrupt: Callable[[], object]) -> bool:
@@ -170,8 +200,9 @@ def _abort(end: _End, job: LaneJob, interrupt: Callable[[], object]) -> bool:
         interrupt()
 
     def begin() -> None:
+        watch.forbid(job.thread)
         if settings.audit_hook:
-            watch.forbid(job.thread)
+            watch.install_hook()
         try:
             shut_down()
         except Exception:  # another audit hook may refuse a look at the stack; what is cancelled stays cancelled
@@ -179,6 +210,7 @@ def _abort(end: _End, job: LaneJob, interrupt: Callable[[], object]) -> bool:
 
     if not end.is_awaited(begin):
         return False
+    reach_through(job.thread)
     try:
         watch.repeat(lambda: job.slots.interrupt(job, shut_down))
     except RuntimeError as error:  # no thread can be started
@@ -191,6 +223,8 @@ def _abort(end: _End, job: LaneJob, interrupt: Callable[[], object]) -> bool:
 def _log(name: str, position: Position | None) -> None:
     if position is None or position.phase is None:
         logger.info("%s was cancelled outside smtplib; what it did before is not known", name)
+    elif position.phase is Phase.BETWEEN:
+        logger.info("%s was cancelled between messages; what it did before is not known", name)
     elif position.phase in (Phase.CONTENT_BEGUN, Phase.CONTENT_SENT):
         logger.warning(
             "%s was cancelled (%s): message %s may have been delivered, nobody can know",

@@ -15,10 +15,10 @@ import warnings
 from collections.abc import Callable
 from queue import SimpleQueue
 from time import monotonic
-from typing import Any
+from typing import Any, cast
 
 from . import defaults
-from .job import BlockingJob, Job, logger
+from .job import Bell, Job, logger
 from .slots import Slots, every_slots
 
 
@@ -70,9 +70,9 @@ class DedicatedSlots(Slots):
             return job.result
         raise job.take_error()
 
-    def wait(self, job: BlockingJob) -> None:
+    def wait(self, job: Job) -> None:
         """Wait for a worker of the executor to return the job."""
-        job.bell.wait()
+        cast(Bell, job.future).wait()
 
     def loop_is_gone(self, job: Job) -> None:
         """Its result is lost; say so, and dispose of it."""

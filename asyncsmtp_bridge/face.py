@@ -15,7 +15,7 @@ Every call runs in a worker thread, in the lane of the object: one at a time, in
 from __future__ import annotations
 
 import inspect
-from collections.abc import Generator
+from collections.abc import Callable, Coroutine, Generator
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
 
@@ -25,6 +25,7 @@ from .declare import attribute
 from .executor import BoundedExecutor
 from .functions import made_awaitable
 from .job import LaneJob
+from .kinds import is_function
 from .lane import Lane, lane_of
 from .steps import Steps
 
@@ -212,7 +213,7 @@ class AsyncBridge(Generic[T]):
             return self._member(name, self._get(name))
 
         def __setattr__(self, name: str, value: Any) -> None:
-            if self._owns(name) or not hasattr(self._target, name):
+            if self._owns(name) or not self._writes_through(name):
                 object.__setattr__(self, name, value)
             else:
                 self._set(name, value)
@@ -227,9 +228,12 @@ class AsyncBridge(Generic[T]):
         # What the class declares is the bridge's own, also when a test replaces a method of one instance.
         return name.startswith("_") or hasattr(type(self), name)
 
+    def _writes_through(self, name: str) -> bool:
+        return hasattr(self._target, name)
+
     def _member(self, name: str, value: Any) -> Any:
         """Return what an attribute of the object, that the class does not declare, is here."""
-        if not callable(value) or inspect.isclass(value):
+        if not is_function(value):
             return value
         return made_awaitable(value, self._terms, lambda _: self._lane, self._interrupt, partial(self._present, name))
 
@@ -248,6 +252,15 @@ class AsyncBridge(Generic[T]):
     async def _ready(self) -> T:
         """Return the object to call a method of."""
         return self.__wrapped__
+
+    def _retried(self, attempt: Callable[..., Coroutine[Any, Any, Any]]) -> Callable[..., Coroutine[Any, Any, Any]]:
+        """Return a method as the policy has it, the same each time: a policy may count."""
+        if self._terms.retry is None:
+            return attempt
+        known: dict[Any, Callable[..., Coroutine[Any, Any, Any]]] = vars(self).setdefault("_policies", {})
+        if attempt not in known:
+            known[attempt] = self._terms.retried(attempt)
+        return known[attempt]
 
     async def _perform(self, job: LaneJob) -> Any:
         """Run a job of this object and wait for it."""

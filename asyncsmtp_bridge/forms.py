@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import functools
 import inspect
+import operator
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from .job import LaneJob
-from .steps import Arguments, AsyncContextManager, Steps, makes_context_managers, walker
+from .kinds import is_async, is_generator, makes_context_managers
+from .steps import Arguments, AsyncContextManager, Present, Steps, walker
 
 if TYPE_CHECKING:
     from .face import AsyncBridge
@@ -32,16 +34,11 @@ def form_of(method: Any, name: str) -> Form | None:
     """
     if is_async(method):
         return None
-    if inspect.isgeneratorfunction(method):
+    if is_generator(method):
         return a_walk(name)
     if makes_context_managers(method):
         return a_context_manager(name)
     return a_call(name)
-
-
-def is_async(func: Any) -> bool:
-    """Whether what a function returns can be awaited or iterated on a loop already."""
-    return inspect.iscoroutinefunction(func) or inspect.isasyncgenfunction(func)
 
 
 def a_call(
@@ -71,7 +68,7 @@ def a_call(
         return self._present(name, await self._perform(job))
 
     async def call(self: AsyncBridge[Any], /, *args: Any, **kwargs: Any) -> Any:
-        waiting = self._terms.retried(attempt)(self, *args, **kwargs)
+        waiting = self._retried(attempt)(self, *args, **kwargs)
         del args, kwargs
         return await waiting
 
@@ -88,10 +85,10 @@ def _without_the_result(undo: Callable[[Any], object], target: Any) -> Callable[
 def a_walk(name: str) -> Form:
     """Make the async generator function of a generator method."""
 
-    async def begin(arguments: Arguments) -> tuple[Iterator[Any], Steps]:
+    async def begin(arguments: Arguments) -> tuple[Iterator[Any], Steps, Present]:
         bridge: AsyncBridge[Any] = arguments.take_first()
         target = await bridge._ready()
-        return arguments(getattr(target, name)), bridge._steps(name)
+        return arguments(getattr(target, name)), bridge._steps(name), functools.partial(bridge._present, name)
 
     return walker(begin)
 
@@ -99,10 +96,10 @@ def a_walk(name: str) -> Form:
 def a_walk_through() -> Form:
     """Make the ``__aiter__`` of an object that can be iterated."""
 
-    async def begin(arguments: Arguments) -> tuple[Iterator[Any], Steps]:
+    async def begin(arguments: Arguments) -> tuple[Iterator[Any], Steps, Present]:
         bridge: AsyncBridge[Any] = arguments.take_first()
         target, steps = await bridge._ready(), bridge._steps("__iter__")
-        return await steps.take(iter, target), steps
+        return await steps.take(iter, target), steps, functools.partial(bridge._present, "__iter__")
 
     return walker(begin)
 
@@ -124,13 +121,7 @@ def a_context_manager(name: str) -> Form:
 
 def a_reading(name: str) -> Form:
     """Make the coroutine function that reads an attribute in a worker."""
-
-    async def call(self: AsyncBridge[Any], /) -> Any:
-        target = await self._ready()
-        job = LaneJob(getattr, (target, name), {}, self._lane, label=f"{type(self).__name__}.{name}")
-        return self._present(name, await self._perform(job))
-
-    return call
+    return a_call(name, operator.attrgetter(name))
 
 
 def install(form: Form, owner: type, name: str, method: Any, *, takes_self: bool = True) -> None:

@@ -14,21 +14,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from .call import Terms, nothing, perform
-from .forms import is_async
 from .job import LaneJob, name_of
+from .kinds import is_async, is_generator, makes_context_managers
 from .lane import Lane
-from .steps import Arguments, AsyncContextManager, Steps, makes_context_managers, walker
+from .steps import Arguments, AsyncContextManager, Present, Steps, as_it_is, walker
 
 Turn = Callable[[tuple[Any, ...]], Lane | None]
 """Says in which lane a call has its turn, if in any, by its positional arguments."""
-
-Present = Callable[[Any], Any]
-"""Makes of a result what the caller gets."""
-
-
-def as_it_is(result: Any) -> Any:
-    """Give the caller what the function returned."""
-    return result
 
 
 def made_awaitable(
@@ -37,6 +29,7 @@ def made_awaitable(
     turn: Turn,
     interrupt: Callable[[], object] = nothing,
     present: Present = as_it_is,
+    discard: Callable[[Any], object] | None = None,
 ) -> Callable[..., Any]:
     """Return the awaitable form of a function: itself, if that is what it is.
 
@@ -46,15 +39,16 @@ def made_awaitable(
         turn: In which lane a call has its turn.
         interrupt: For aborts.
         present: What the caller gets of a result.
+        discard: Called with the result of a call, in the worker, when nobody is left to receive it.
     """
     if is_async(func):
         return func
-    if inspect.isgeneratorfunction(func):
-        form = _walk(func, terms, turn, interrupt)
+    if is_generator(func):
+        form = _walk(func, terms, turn, interrupt, present)
     elif makes_context_managers(func):
         form = _context_manager(func, terms, turn, interrupt, present)
     else:
-        form = terms.retried(_call(func, terms, turn, interrupt, present))
+        form = terms.retried(_call(func, terms, turn, interrupt, present, discard))
     form = described(form, func)
     # For those who call it without a loop.
     form._made_of = MadeOf(func, terms, turn)  # type: ignore[attr-defined] # pyright: ignore[reportFunctionMemberAccess]
@@ -70,28 +64,27 @@ class MadeOf:
     turn: Turn
 
 
-def is_function(value: object) -> bool:
-    """Whether something is there to be called, and for nothing else."""
-    return inspect.isroutine(value) or isinstance(value, (functools.partial, _CACHED))
-
-
-_CACHED = type(functools.lru_cache(bool))
-
-
 def _call(
-    func: Callable[..., Any], terms: Terms, turn: Turn, interrupt: Callable[[], object], present: Present
+    func: Callable[..., Any],
+    terms: Terms,
+    turn: Turn,
+    interrupt: Callable[[], object],
+    present: Present,
+    discard: Callable[[Any], object] | None,
 ) -> Callable[..., Any]:
     async def call(*args: Any, **kwargs: Any) -> Any:
-        job = LaneJob(func, args, kwargs, turn(args))
+        job = LaneJob(func, args, kwargs, turn(args), discard=discard)
         del args, kwargs  # not to be seen in this frame's variables by whoever collects them
         return present(await perform(job, terms, interrupt))
 
     return described(call, func)
 
 
-def _walk(func: Callable[..., Any], terms: Terms, turn: Turn, interrupt: Callable[[], object]) -> Callable[..., Any]:
-    async def begin(arguments: Arguments) -> tuple[Iterator[Any], Steps]:
-        return arguments(func), Steps(name_of(func), terms, arguments.turn(turn), interrupt)
+def _walk(
+    func: Callable[..., Any], terms: Terms, turn: Turn, interrupt: Callable[[], object], present: Present
+) -> Callable[..., Any]:
+    async def begin(arguments: Arguments) -> tuple[Iterator[Any], Steps, Present]:
+        return arguments(func), Steps(name_of(func), terms, arguments.turn(turn), interrupt), present
 
     return walker(begin)
 

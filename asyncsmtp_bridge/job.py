@@ -56,7 +56,10 @@ def name_of(func: Any) -> str:
     """Return what to call a function in logs and errors."""
     while isinstance(func, functools.partial):
         func = func.func
-    return str(getattr(func, "__qualname__", None) or type(func).__qualname__)
+    name = None
+    with suppress(Exception):  # an object may do anything when it is asked for an attribute
+        name = getattr(func, "__qualname__", None)
+    return name if isinstance(name, str) else type(func).__qualname__
 
 
 class Job:
@@ -133,6 +136,11 @@ class Job:
             inbox = None
         self.inbox: Inbox = inbox if inbox is not None and inbox.loop() is loop else new_inbox(loop)
         self.future: asyncio.Future[None] = loop.create_future()
+
+    def expect_in_thread(self) -> None:
+        """Be waited for by a thread, or by nobody."""
+        # What resolves a future on a loop and what rings a bell in a thread are one here.
+        self.inbox = self.future = cast(Any, Bell())
 
     @property
     def name(self) -> str:
@@ -260,13 +268,11 @@ class ClosingJob(LaneJob):
 class BlockingJob(LaneJob):
     """A call on an object that a thread waits for, and not an event loop."""
 
-    __slots__ = ("bell",)
+    __slots__ = ()
 
     def expect(self) -> None:
         """Be waited for by the calling thread."""
-        self.bell = Bell()
-        # What resolves a future on a loop and what rings a bell in a thread are one here.
-        self.inbox = self.future = cast(Any, self.bell)
+        self.expect_in_thread()
 
 
 class Bell:

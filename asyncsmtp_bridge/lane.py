@@ -12,7 +12,8 @@ from __future__ import annotations
 import os
 import threading
 import weakref
-from collections import OrderedDict
+from collections import OrderedDict, deque
+from contextlib import suppress
 from threading import get_ident
 from typing import Any
 
@@ -25,7 +26,7 @@ class Lane:
     """A thread-safe FIFO of jobs, of which the first, the head, may run."""
 
     def __init__(self) -> None:
-        self._kept: list[object] = []
+        self._kept: object = None
         self._clear()
         _every_lane.add(self)
 
@@ -38,11 +39,11 @@ class Lane:
 
     def keep(self, target: object) -> None:
         """Let an object live as long as its lane."""
-        self._kept.append(target)
+        self._kept = target
 
     def keeps(self, target: object) -> bool:
-        """Whether the object is one that lives as long as its lane."""
-        return any(each is target for each in self._kept)
+        """Whether the object is the one that lives as long as its lane."""
+        return self._kept is target
 
     @property
     def is_mine(self) -> bool:
@@ -86,6 +87,7 @@ _Entry = tuple["weakref.ref[Any] | None", "weakref.ref[Lane]"]
 
 _registry_lock = threading.Lock()
 _lanes: dict[int, _Entry] = {}
+_gone: deque[int] = deque()  # keys of entries that may have to go
 
 
 def lane_of(target: object, new: Lane | None = None) -> Lane:
@@ -99,16 +101,20 @@ def lane_of(target: object, new: Lane | None = None) -> Lane:
     """
     key = id(target)
     with _registry_lock:
+        _sweep()
         known = _known(key, target)
         if known is not None:
             return known
     lane = new or Lane()
 
-    def forget(reference: weakref.ref[Any]) -> None:
-        # Only one's own entry is removed. No lock: this may run anywhere, also in a garbage collection on a thread that
-        # holds it, and each step is atomic.
-        if any(each is reference for each in _lanes.get(key, ())):
-            _lanes.pop(key, None)
+    def forget(_: weakref.ref[Any]) -> None:
+        # This may run anywhere, also in a garbage collection on a thread that holds the lock.
+        _gone.append(key)
+        if _registry_lock.acquire(blocking=False):
+            try:
+                _sweep()
+            finally:
+                _registry_lock.release()
 
     reference: weakref.ref[Any] | None
     try:
@@ -124,6 +130,25 @@ def lane_of(target: object, new: Lane | None = None) -> Lane:
             lane.keep(target)
         _lanes[key] = entry
         return lane
+
+
+def _sweep() -> None:
+    """Remove the entries of what is gone; under the lock, since there may be new ones in their places."""
+    with suppress(IndexError):
+        while True:
+            key = _gone.popleft()
+            reference, lane_reference = _lanes.get(key, (None, None))
+            if lane_reference is not None and (lane_reference() is None or (reference and reference() is None)):
+                del _lanes[key]
+
+
+def shares_lane(target: object, lane: Lane) -> bool:
+    """Put an object into the lane of another one, for as long as both are used; False if it has a lane already."""
+    try:
+        weakref.ref(target)
+    except TypeError:  # nobody can ask for its lane later, so that nothing need be kept
+        return True
+    return lane_of(target, lane) is lane
 
 
 def _known(key: int, target: object) -> Lane | None:

@@ -9,9 +9,9 @@ little.
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import operator
-import sys
 import threading
 import weakref
 from collections.abc import Callable, Sequence
@@ -24,8 +24,8 @@ from .call import Terms
 from .declare import attribute
 from .face import UNMADE, AsyncBridge, Calls
 from .forms import Form, a_call, a_reading, a_walk_through, form_of, install
-from .functions import is_function
-from .lane import lane_of
+from .kinds import is_data, is_function, is_mock, is_tenacitys
+from .lane import shares_lane
 from .steps import Arguments, AsyncContextManager
 
 T = TypeVar("T")
@@ -49,18 +49,21 @@ class Proxy(AsyncBridge[T]):
     _choices: ClassVar[Choices] = Choices()
     _tenacitys: ClassVar[Sequence[str]] = ()
     _make_it: Callable[[], Any] | None = None
-    # Entered and not left yet, the last one at the end.
-    _managers: tuple[AsyncContextManager[Any], ...] = ()
+    # Entered and not left yet, the last one at the end, with the task that did it.
+    _entered: tuple[tuple[object, AsyncContextManager[Any]], ...] = ()
 
     def _make(self) -> T:
         assert self._make_it is not None  # noqa: S101 - or else it is made
         made: T = self._make_it()
         return made
 
+    async def _open(self) -> T:
+        target = await super()._open()
+        self._make_it = None  # it holds the arguments
+        return target
+
     def _dispose_of(self, target: T) -> None:
-        close = getattr(target, "close", None)
-        if callable(close):
-            close()
+        close_if_new(target)
 
     def _why_unmade(self) -> str:
         kind = type(self).__name__.removeprefix("Async")
@@ -76,23 +79,27 @@ class Proxy(AsyncBridge[T]):
                 return self._get(name)
             return super().__getattr__(name)
 
+    def _writes_through(self, name: str) -> bool:
+        return True
+
     def _member(self, name: str, value: Any) -> Any:
-        if name in self._choices.nested and not is_function(value):
+        # A mock may stand for an object or for a method, and so may what it is bridged to.
+        if name in self._choices.nested and (is_mock(value) or not is_function(value)):
             return self._nested(value)
         return super()._member(name, value)
 
     def _present(self, name: str, result: Any) -> Any:
+        if result is self._target:
+            return self
         return self._nested(result) if name in self._choices.nested else result
 
     def _nested(self, inner: Any) -> Any:
         """Bridge what is reached through the object, in its lane."""
-        if inner is self._target:
-            return self
         if is_data(inner) or isinstance(inner, AsyncBridge):
             return inner
         if self._lane is None:
             return bridged(inner, self._terms)
-        if lane_of(inner, self._lane) is not self._lane:
+        if not shares_lane(inner, self._lane):
             raise RuntimeError(
                 f"{inner!r} belongs to {self!r} and is bridged by itself, too, which gave it a lane of its own; "
                 "bridge it through one of the two only"
@@ -103,6 +110,16 @@ class Proxy(AsyncBridge[T]):
         proxy = _proxy_of(inner, self._terms)
         proxy._lane = self._lane
         return proxy
+
+
+def close_if_new(target: object) -> None:
+    """Close what was made for an awaiter that is gone; in a worker. What may be somebody else's is left alone."""
+    kind = type(target)
+    # A singleton's class overrides one of the two.
+    if type(kind).__call__ is type.__call__ and kind.__new__ is object.__new__:
+        close = getattr(target, "close", None)
+        if callable(close):
+            close()
 
 
 if TYPE_CHECKING:
@@ -129,11 +146,11 @@ def _entering() -> Form:
         target = await self._open()
 
         def present(_: Any, entered: Any) -> Any:
-            return self if entered is target else self._present("__enter__", entered)
+            return self._present("__enter__", entered)
 
         manager = AsyncContextManager(lambda: target, self._steps("__enter__"), present)
         entered = await manager.__aenter__()
-        self._managers = (*self._managers, manager)
+        self._entered = (*self._entered, (asyncio.current_task(), manager))
         return entered
 
     return call
@@ -143,9 +160,14 @@ def _leaving() -> Form:
     async def call(
         self: Proxy[Any], exc_type: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None, /
     ) -> bool:
-        *others, manager = self._managers
-        self._managers = tuple(others)
-        return await manager.__aexit__(exc_type, exc, tb)
+        # The last one that this task has entered; or, where a fixture is torn down by another task, the last of all.
+        task = asyncio.current_task()
+        mine = [entry for entry in self._entered if entry[0] is task] or self._entered
+        if not mine:
+            raise RuntimeError(f"{self!r} was not entered")
+        self._entered = tuple(entry for entry in self._entered if entry is not mine[-1])
+        suppressed: bool = await mine[-1][1].__aexit__(exc_type, exc, tb)
+        return suppressed
 
     return call
 
@@ -160,6 +182,26 @@ def _at_once(function: Callable[..., Any]) -> Callable[[], Form]:
     return form
 
 
+def _as_it_is(name: str) -> Callable[[], Form]:
+    """Pass on what the object does on a loop already."""
+
+    def form() -> Form:
+        def call(self: Proxy[Any], /, *args: Any) -> Any:
+            return getattr(self.__wrapped__, name)(*args)
+
+        return call
+
+    return form
+
+
+def _entering_on_the_loop() -> Form:
+    async def call(self: Proxy[Any], /) -> Any:
+        target = await self._open()
+        return self._present("__aenter__", await target.__aenter__())
+
+    return call
+
+
 _SPECIAL: dict[str, tuple[tuple[str, Callable[[], Form]], ...]] = {
     "__call__": (("__call__", partial(a_call, "__call__")),),
     "__enter__": (("__aenter__", _entering),),
@@ -168,15 +210,12 @@ _SPECIAL: dict[str, tuple[tuple[str, Callable[[], Form]], ...]] = {
     "__len__": (("__len__", _at_once(len)), ("__bool__", _at_once(bool))),
     "__bool__": (("__bool__", _at_once(bool)),),
     "__contains__": (("__contains__", _at_once(operator.contains)),),
+    # The last ones win: what need not be hopped for.
+    "__aenter__": (("__aenter__", _entering_on_the_loop),),
+    "__aexit__": (("__aexit__", _as_it_is("__aexit__")),),
+    "__aiter__": (("__aiter__", _as_it_is("__aiter__")),),
+    "__anext__": (("__anext__", _as_it_is("__anext__")),),
 }
-
-
-_DATA = (type(None), bool, int, float, complex, str, bytes, bytearray, list, tuple, dict, set, frozenset)
-
-
-def is_data(value: object) -> bool:
-    """Whether something is plain data, which has nothing to wait for."""
-    return type(value) in _DATA
 
 
 @dataclass(frozen=True)
@@ -227,7 +266,7 @@ def to_be_made(kind: type[T], arguments: Arguments, terms: Terms, calls: Calls, 
     return proxy
 
 
-_faces_lock = threading.Lock()
+_faces_lock = threading.RLock()  # a metaclass may do anything, bridge something else included
 _faces: weakref.WeakKeyDictionary[type, dict[Choices, type[Proxy[Any]]]] = weakref.WeakKeyDictionary()
 
 
@@ -245,28 +284,25 @@ def _made_face(kind: type[T], choices: Choices) -> type[Proxy[T]]:
     face: type[Proxy[T]] = type(
         f"Async{kind.__name__}", (Proxy,), {"__doc__": kind.__doc__, "__module__": kind.__module__, "_choices": choices}
     )
-    face._tenacitys = [
-        f"{kind.__qualname__}.{name}" for name in dir(kind) if is_tenacitys(inspect.getattr_static(kind, name, None))
-    ]
-    for name in dir(kind):
+    members = {name: member for base in reversed(kind.__mro__[:-1]) for name, member in vars(base).items()}
+    face._tenacitys = [f"{kind.__qualname__}.{name}" for name, member in members.items() if is_tenacitys(member)]
+    for name, member in members.items():
         if not name.startswith("_") and name not in choices.passthrough | choices.nested:
-            _declare(face, name, inspect.getattr_static(kind, name), kind)
+            _declare(face, name, member, kind)
     for name in choices.awaitable:
-        setattr(face, name, property(a_reading(name), doc=inspect.getdoc(inspect.getattr_static(kind, name, None))))
+        setattr(face, name, _awaitable_property(name, members.get(name)))
     for name, forms in _SPECIAL.items():
-        # Not by getattr, which finds what a class is itself: something to be called.
-        method = next((vars(base)[name] for base in kind.__mro__ if name in vars(base)), None)
-        if method is not None:
+        if members.get(name) is not None:
             for there, form in forms:
-                install(form(), face, there, method)
+                install(form(), face, there, members[name])
     return face
 
 
-def is_tenacitys(func: object) -> bool:
-    """Whether a function was decorated by tenacity."""
-    # Nobody can have decorated anything with what is not imported; importing it takes long.
-    tenacity: Any = sys.modules.get("tenacity")
-    return tenacity is not None and isinstance(getattr(func, "retry", None), tenacity.BaseRetrying)
+def _awaitable_property(name: str, member: object) -> property:
+    def write(self: Proxy[Any], value: Any) -> None:
+        self._set(name, value)
+
+    return property(a_reading(name), write, doc=inspect.getdoc(member))
 
 
 def _declare(face: type[Proxy[Any]], name: str, member: Any, kind: type) -> None:
@@ -276,6 +312,6 @@ def _declare(face: type[Proxy[Any]], name: str, member: Any, kind: type) -> None
         setattr(face, name, declared)
         return
     function = member.__func__ if isinstance(member, (staticmethod, classmethod)) else member
-    form = form_of(function, name) if inspect.isroutine(function) else None
+    form = form_of(function, name) if is_function(function) else None
     if form is not None:
         install(form, face, name, getattr(kind, name), takes_self=function is member)

@@ -6,12 +6,13 @@ Owns the hand-over: which job has a slot and may go to ``asyncio.to_thread``. Wh
 
 from __future__ import annotations
 
+import _thread
 import asyncio
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
-from .job import WAITING, BlockingJob, Job
+from .job import WAITING, Bell, Job
 from .slots import Slots
 
 
@@ -51,6 +52,9 @@ class SharedSlots(Slots):
         self._place_next()
 
     def _leave_unawaited(self, job: Job) -> None:
+        if isinstance(job.future, Bell):  # no loop runs here
+            _thread.start_new_thread(self.wait, (job,))
+            return
         loop = asyncio.get_running_loop()
 
         def hand_over(_: asyncio.Future[None]) -> None:
@@ -81,9 +85,9 @@ class SharedSlots(Slots):
             return job.result
         raise job.take_error()
 
-    def wait(self, job: BlockingJob) -> None:
+    def wait(self, job: Job) -> None:
         """Wait for a slot, then run the job here: there is no loop of which a thread could be used."""
-        job.bell.wait()
+        cast(Bell, job.future).wait()
         self._serve(job)
 
     def loop_is_gone(self, job: Job) -> None:

@@ -22,7 +22,7 @@ from time import monotonic
 from typing import Any, cast
 
 from .defaults import Around
-from .job import RETURNED, RUNNING, WAITING, WITHDRAWN, BlockingJob, ClosingJob, Job, LaneJob, logger
+from .job import RETURNED, RUNNING, WAITING, WITHDRAWN, ClosingJob, Job, LaneJob, logger
 from .stats import ExecutorObserver, ExecutorStats, JobEvent
 
 
@@ -83,7 +83,7 @@ class Slots:
         """
         raise NotImplementedError
 
-    def wait(self, job: BlockingJob) -> None:
+    def wait(self, job: Job) -> None:
         """Wait, in a thread, until a submitted job has returned or was given up."""
         raise NotImplementedError
 
@@ -117,6 +117,9 @@ class Slots:
         if get_ident() in self._running:
             self.refuse_own_thread()
         job.expect()
+        self._admit(job)
+
+    def _admit(self, job: Job) -> None:
         job.slots = self
         todo = None
         with self._lock:
@@ -140,13 +143,17 @@ class Slots:
             todo()
 
     def leave(self, job: LaneJob) -> None:
-        """Admit a job that nobody will await; on an event loop's thread. A closed executor leaves it undone."""
+        """Admit a job that nobody will await. A closed executor leaves it undone."""
         job.abandoned = True
         job.on_return = _told
         with self._lock:
             self._abandoned += 1
         try:
-            self.submit(job)
+            job.expect()
+        except RuntimeError:  # no event loop runs here
+            job.expect_in_thread()
+        try:
+            self._admit(job)
         except RuntimeError as error:
             logger.info("%s was left undone: %s", job.name, error)
             with self._lock:

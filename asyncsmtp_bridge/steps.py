@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Any, Generic, TypeVar
 
@@ -66,7 +66,7 @@ class Steps:
         """
 
         def job() -> ClosingJob:
-            last = ClosingJob(func, args, {}, self._lane, label=self._name)
+            last = ClosingJob(func, args, {}, self._lane, label=f"the end of {self._name}")
             last.within(self._context)
             return last
 
@@ -105,7 +105,16 @@ class Arguments:
         return func(*self._args, **self._kwargs)
 
 
-Begin = Callable[[Arguments], Awaitable["tuple[Iterator[Any], Steps]"]]
+Present = Callable[[Any], Any]
+"""Makes of a result what the caller gets."""
+
+
+def as_it_is(result: Any) -> Any:
+    """Give the caller what came."""
+    return result
+
+
+Begin = Callable[[Arguments], Awaitable["tuple[Iterator[Any], Steps, Present]"]]
 
 _END = object()
 
@@ -116,13 +125,13 @@ def walker(begin: Begin) -> Callable[..., AsyncGenerator[Any, Any]]:
     What is sent or thrown into the async generator goes on to the generator behind it.
 
     Args:
-        begin: Called with the arguments; gives the iterator and how its steps are taken.
+        begin: Called with the arguments; gives the iterator, how its steps are taken, and what its items become.
     """
 
     async def walk(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
         arguments = Arguments(args, kwargs)
         del args, kwargs
-        iterator, steps = await begin(arguments)
+        iterator, steps, present = await begin(arguments)
         del arguments
         send, throw = getattr(iterator, "send", None), getattr(iterator, "throw", None)
         close = getattr(iterator, "close", None)
@@ -131,7 +140,7 @@ def walker(begin: Begin) -> Callable[..., AsyncGenerator[Any, Any]]:
             item = await steps.take(_next, iterator)
             while item is not _END:
                 try:
-                    sent = yield item
+                    sent = yield present(item)
                 except GeneratorExit:  # noqa: PERF203 - a generator is a loop around this
                     raise
                 except BaseException as thrown:
@@ -222,11 +231,3 @@ def _leave(
         if error is exc:
             return False  # raised again, instead of let through
         raise
-
-
-_HELPER = contextmanager(iter).__code__
-
-
-def makes_context_managers(func: object) -> bool:
-    """Whether a function was decorated with ``contextlib.contextmanager``."""
-    return getattr(getattr(func, "__func__", func), "__code__", None) is _HELPER

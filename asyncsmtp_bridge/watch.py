@@ -67,7 +67,7 @@ class Phase(enum.Enum):
 
 
 _PHASES = {
-    **dict.fromkeys(("connect", "_get_socket"), Phase.CONNECTING),
+    **dict.fromkeys(("__init__", "connect", "_get_socket"), Phase.CONNECTING),
     **dict.fromkeys(("helo", "ehlo", "ehlo_or_helo_if_needed", "starttls", "auth", "login"), Phase.GREETING),
     **dict.fromkeys(("mail", "rcpt", "sendmail", "send_message"), Phase.ENVELOPE),
 }
@@ -183,9 +183,13 @@ _PROBE = "asyncsmtp_bridge.probe"
 
 
 def forbid(thread: int) -> None:
-    """Let the thread begin no further step of SMTP, until it is permitted again."""
+    """Let the thread begin no further step of SMTP, until it is permitted again; the hook sees to it."""
     _forbidden.add(thread)
-    _install_hook()
+
+
+def is_forbidden(thread: int) -> bool:
+    """Whether the thread may begin no further step."""
+    return thread in _forbidden
 
 
 def permit(thread: int) -> None:
@@ -193,7 +197,8 @@ def permit(thread: int) -> None:
     _forbidden.discard(thread)
 
 
-def _install_hook() -> None:
+def install_hook() -> None:
+    """Install the audit hook, once for the process."""
     global _installed
     if _installed:
         return

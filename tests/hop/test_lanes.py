@@ -319,7 +319,7 @@ def test_object_that_cannot_be_referenced_weakly_lives_as_long_as_its_lane() -> 
     assert lane_of(other) is not lane
     del target
     gc.collect()
-    assert id(lane._kept[0]) == key
+    assert id(lane._kept) == key
     del lane
     gc.collect()
     assert key not in lanes._lanes
