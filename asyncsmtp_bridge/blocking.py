@@ -15,13 +15,15 @@ from types import MethodType, TracebackType
 from typing import Any, ParamSpec, TypeVar, overload
 
 from .call import Terms, nothing, perform_here
+from .executor import slots_of
 from .face import AsyncBridge
-from .functions import MadeOf, Turn, described
-from .job import BlockingJob, name_of
+from .functions import Hidden, MadeOf, Turn, described
+from .job import BlockingJob, ClosingBlockingJob
 from .kinds import is_function, is_generator, is_mock, makes_context_managers
 from .lane import Lane
 from .proxy import Choices, Proxy
-from .steps import Arguments, as_it_is
+from .slots import ExecutorFull
+from .steps import Arguments, as_it_is, has_begun
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -68,6 +70,9 @@ def blocking(target: Any) -> Any:
     return _blocking(made_of.func, Turns(made_of.terms, made_of.turn))
 
 
+NO_ARGUMENTS = Arguments((), {})
+
+
 class Turns:
     """Calls from a thread that have their turn in a lane, if they have one.
 
@@ -90,24 +95,48 @@ class Turns:
         self._interrupt = interrupt
         self.present = present
 
-    def job(self, func: Callable[..., Any], arguments: Arguments) -> BlockingJob:
+    def job(self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> BlockingJob:
         """Make the job of a call."""
-        return BlockingJob(arguments, (func,), {}, arguments.turn(self._turn), label=name_of(func))
+        return BlockingJob(func, args, kwargs, self._turn(args))
 
     def perform(self, job: BlockingJob) -> Any:
         """Have it run, and block until it has."""
         return perform_here(job, self._terms, self._interrupt)
 
-    def steps(self, arguments: Arguments) -> Callable[..., Any]:
-        """Return what makes calls one after the other, in one context."""
-        lane, context = arguments.turn(self._turn) or Lane(), contextvars.copy_context()
+    def leave(self, job: BlockingJob) -> None:
+        """Have it run, and do not wait for it."""
+        slots_of(self._terms.executor).leave(job)
 
-        def step(func: Callable[..., Any], *args: Any) -> Any:
-            job = BlockingJob(func, args, {}, lane)
-            job.within(context)
-            return self.perform(job)
+    def steps(self, arguments: Arguments = NO_ARGUMENTS) -> Steps:
+        """Return what makes calls one after the other."""
+        return Steps(self, arguments.turn(self._turn) or Lane())
 
-        return step
+
+class Steps:
+    """Calls one after the other, in one context."""
+
+    def __init__(self, turns: Turns, lane: Lane) -> None:
+        self._turns = turns
+        self._lane = lane
+        self._context = contextvars.copy_context()
+
+    def take(self, func: Callable[..., Any], *args: Any) -> Any:
+        """Take a step."""
+        return self._take(BlockingJob(func, args, {}, self._lane))
+
+    def take_last(self, func: Callable[..., Any], *args: Any) -> Any:
+        """Take the last one, for which there is room."""
+        return self._take(ClosingBlockingJob(func, args, {}, self._lane))
+
+    def leave_last(self, func: Callable[..., Any], *args: Any) -> None:
+        """Have the last one taken, and do not wait for it."""
+        job = ClosingBlockingJob(func, args, {}, self._lane)
+        job.within(self._context)
+        self._turns.leave(job)
+
+    def _take(self, job: BlockingJob) -> Any:
+        job.within(self._context)
+        return self._turns.perform(job)
 
 
 def _blocking(func: Callable[..., Any], turns: Turns) -> Callable[..., Any]:
@@ -117,28 +146,37 @@ def _blocking(func: Callable[..., Any], turns: Turns) -> Callable[..., Any]:
     if makes_context_managers(func):
         return _context_manager(func, turns)
 
+    hidden = Hidden(func)
+    del func
+
     def call(*args: Any, **kwargs: Any) -> Any:
-        job = turns.job(func, Arguments(args, kwargs))
+        job = turns.job(hidden.func, args, kwargs)
         del args, kwargs  # not to be seen in this frame's variables by whoever collects them
         return turns.present(turns.perform(job))
 
-    return described(call, func)
+    return described(call, hidden.func)
 
 
 def _walk(func: Callable[..., Any], turns: Turns) -> Callable[..., Any]:
     def call(*args: Any, **kwargs: Any) -> Iterator[Any]:
         arguments = Arguments(args, kwargs)
         del args, kwargs
-        return walk(arguments(func), turns.steps(arguments))
-
-    def walk(iterator: Any, step: Callable[..., Any]) -> Iterator[Any]:
-        try:
-            while (item := step(next, iterator, _END)) is not _END:
-                yield item
-        finally:
-            step(iterator.close)
+        return _iterate(arguments(func), turns.steps(arguments), turns.present)
 
     return described(call, func)
+
+
+def _iterate(iterator: Iterator[Any], steps: Steps, present: Callable[[Any], Any]) -> Iterator[Any]:
+    end = steps.take_last
+    try:
+        while (item := steps.take(next, iterator, _END)) is not _END:
+            yield present(item)
+    except ExecutorFull:
+        end = steps.leave_last  # nobody can say when it has its turn
+        raise
+    finally:
+        if inspect.isgenerator(iterator) and has_begun(iterator):
+            end(iterator.close)
 
 
 _END = object()
@@ -156,19 +194,17 @@ def _context_manager(func: Callable[..., Any], turns: Turns) -> Callable[..., An
 class _Entered(AbstractContextManager[Any]):
     """A context manager that is entered and left in its turn."""
 
-    def __init__(
-        self, make: Callable[[], Any], step: Callable[..., Any], present: Callable[[Any], Any] = as_it_is
-    ) -> None:
+    def __init__(self, make: Callable[[], Any], steps: Steps, present: Callable[[Any], Any] = as_it_is) -> None:
         self._make = make
-        self._step = step
+        self._steps = steps
         self._present = present
 
     def __enter__(self) -> Any:
         self._manager = self._make()
-        return self._present(self._step(self._manager.__enter__))
+        return self._present(self._steps.take(self._manager.__enter__))
 
     def __exit__(self, *error: Any) -> bool | None:
-        suppressed: bool | None = self._step(self._manager.__exit__, *error)
+        suppressed: bool | None = self._steps.take_last(self._manager.__exit__, *error)
         return suppressed
 
 
@@ -218,6 +254,9 @@ class View:
         _refuse_private(name)
         delattr(self._bridge, name)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return View, (self._bridge,)
+
     def __dir__(self) -> list[str]:
         return dir(self._bridge)
 
@@ -229,7 +268,7 @@ class View:
 
     def __enter__(self) -> Any:
         turns = self._turns("__enter__")
-        entered = _Entered(lambda: self._bridge.__wrapped__, turns.steps(Arguments((), {})), turns.present)
+        entered = _Entered(lambda: self._bridge.__wrapped__, turns.steps(), turns.present)
         result = entered.__enter__()
         self._entered.append(entered)
         return result
@@ -240,10 +279,9 @@ class View:
         return self._entered.pop().__exit__(exc_type, exc, tb)
 
     def __iter__(self) -> Iterator[Any]:
-        step = self._turns("__iter__").steps(Arguments((), {}))
-        iterator = step(iter, self._bridge.__wrapped__)
-        while (item := step(next, iterator, _END)) is not _END:
-            yield item
+        turns = self._turns("__iter__")
+        steps = turns.steps()
+        yield from _iterate(steps.take(iter, self._bridge.__wrapped__), steps, turns.present)
 
     def __bool__(self) -> bool:
         return bool(self._bridge.__wrapped__)

@@ -61,7 +61,7 @@ class Factory(Generic[T]):
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
-            raise AttributeError(f"{self!r} has no attribute {name!r}")
+            raise AttributeError(f"a bridged class has no attribute {name!r}")
         member = getattr(self.__wrapped__, name)
         if not is_function(member):
             return member

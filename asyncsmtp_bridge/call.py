@@ -44,7 +44,12 @@ class Terms:
         """Return the coroutine function as the policy has it; waiting between attempts holds no thread and no lane."""
         if self.retry is None:
             return call
-        decorated: Any = self.retry(call)
+        try:
+            decorated: Any = self.retry(call)
+        except Exception as error:
+            raise TypeError(
+                f"retry= takes a decorator for coroutine functions, such as tenacity.retry(...), not {self.retry!r}"
+            ) from error
         if inspect.iscoroutine(decorated):
             decorated.close()
         if not inspect.iscoroutinefunction(decorated):
@@ -107,18 +112,19 @@ def perform_here(job: BlockingJob, terms: Terms, interrupt: Callable[[], object]
     if job.lane is not None and job.lane.is_mine:
         return _not_async(job.call_here(), job.name)  # it has its turn already, and would wait for itself
     slots = slots_of(terms.executor)
-    slots.submit(job)
 
     def cancel() -> None:
         slots.give_up(job, Aborted())
         settle_from_thread(job, terms.on_cancel, interrupt)
 
     try:
+        slots.submit(job)
         with reached_through(cancel):
             slots.wait(job)
-    except BaseException:  # Ctrl-C
-        slots.let_go(job)
-        settle_from_thread(job, terms.on_cancel, interrupt)
+    except BaseException:  # Ctrl-C, or a refusal
+        if job.was_admitted:
+            slots.let_go(job)
+            settle_from_thread(job, terms.on_cancel, interrupt)
         raise
     if job.error is None:
         return _not_async(job.result, job.name)

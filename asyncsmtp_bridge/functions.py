@@ -55,6 +55,13 @@ def made_awaitable(
     return form
 
 
+class Hidden:
+    """A function that a frame has, and does not show: a partial's repr has its arguments."""
+
+    def __init__(self, func: Callable[..., Any]) -> None:
+        self.func = func
+
+
 @dataclass(frozen=True)
 class MadeOf:
     """What an awaitable function was made of."""
@@ -72,19 +79,22 @@ def _call(
     present: Present,
     discard: Callable[[Any], object] | None,
 ) -> Callable[..., Any]:
+    hidden = Hidden(func)
+    del func
+
     async def call(*args: Any, **kwargs: Any) -> Any:
-        job = LaneJob(func, args, kwargs, turn(args), discard=discard)
+        job = LaneJob(hidden.func, args, kwargs, turn(args), discard=discard)
         del args, kwargs  # not to be seen in this frame's variables by whoever collects them
         return present(await perform(job, terms, interrupt))
 
-    return described(call, func)
+    return described(call, hidden.func)
 
 
 def _walk(
     func: Callable[..., Any], terms: Terms, turn: Turn, interrupt: Callable[[], object], present: Present
 ) -> Callable[..., Any]:
     async def begin(arguments: Arguments) -> tuple[Iterator[Any], Steps, Present]:
-        return arguments(func), Steps(name_of(func), terms, arguments.turn(turn), interrupt), present
+        return iter(arguments(func)), Steps(name_of(func), terms, arguments.turn(turn), interrupt), present
 
     return walker(begin)
 

@@ -149,6 +149,11 @@ class Job:
             return self.label
         return name_of(self._func)
 
+    @property
+    def was_admitted(self) -> bool:
+        """Whether an executor has taken it on."""
+        return hasattr(self, "admitted_at")
+
     def __repr__(self) -> str:
         return f"<Job {self.name} {self.state.value}>"
 
@@ -273,6 +278,13 @@ class BlockingJob(LaneJob):
     def expect(self) -> None:
         """Be waited for by the calling thread."""
         self.expect_in_thread()
+
+
+class ClosingBlockingJob(BlockingJob):
+    """A call that ends something, and that a thread waits for."""
+
+    __slots__ = ()
+    must_run = True
 
 
 class Bell:

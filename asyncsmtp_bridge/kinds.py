@@ -75,11 +75,13 @@ def makes_context_managers(func: object) -> bool:
 
 
 def is_tenacitys(func: object) -> bool:
-    """Whether a function was decorated by tenacity."""
+    """Whether a blocking function was decorated by tenacity."""
     plain = plain_function(func)
     # Nobody can have decorated anything with what is not imported; importing it takes long.
     tenacity: Any = sys.modules.get("tenacity")
-    return plain is not None and tenacity is not None and isinstance(plain.__dict__.get("retry"), tenacity.BaseRetrying)
+    if plain is None or tenacity is None or is_async(plain):
+        return False
+    return isinstance(plain.__dict__.get("retry"), tenacity.BaseRetrying)
 
 
 def plain_function(func: Any) -> FunctionType | None:

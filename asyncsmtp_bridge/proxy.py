@@ -47,6 +47,9 @@ class Proxy(AsyncBridge[T]):
     """What `bridge` makes of an object; its class has the methods of the object's class."""
 
     _choices: ClassVar[Choices] = Choices()
+    # What its methods stand for: the class that has each, its name, its identity. A method may know its class, which
+    # shall not live as long as its face.
+    _made_of: ClassVar[Sequence[tuple[weakref.ref[type], str, int]]] = ()
     _tenacitys: ClassVar[Sequence[str]] = ()
     _make_it: Callable[[], Any] | None = None
     # Entered and not left yet, the last one at the end, with the task that did it.
@@ -79,12 +82,18 @@ class Proxy(AsyncBridge[T]):
                 return self._get(name)
             return super().__getattr__(name)
 
+    def _owns(self, name: str) -> bool:
+        return name.startswith("_")
+
     def _writes_through(self, name: str) -> bool:
         return True
 
     def _member(self, name: str, value: Any) -> Any:
-        # A mock may stand for an object or for a method, and so may what it is bridged to.
-        if name in self._choices.nested and (is_mock(value) or not is_function(value)):
+        if is_mock(value):
+            # It may stand for an object or for a method, and so may its bridge; what a test asks it, is answered.
+            asked = frozenset(name for name in dir(type(value)) if not name.startswith("_"))
+            return self._nested(value, Choices(passthrough=asked))
+        if name in self._choices.nested and not is_function(value):
             return self._nested(value)
         return super()._member(name, value)
 
@@ -93,12 +102,12 @@ class Proxy(AsyncBridge[T]):
             return self
         return self._nested(result) if name in self._choices.nested else result
 
-    def _nested(self, inner: Any) -> Any:
+    def _nested(self, inner: Any, choices: Choices = Choices()) -> Any:
         """Bridge what is reached through the object, in its lane."""
         if is_data(inner) or isinstance(inner, AsyncBridge):
             return inner
         if self._lane is None:
-            return bridged(inner, self._terms)
+            return bridged(inner, self._terms, "concurrent", choices)
         if not shares_lane(inner, self._lane):
             raise RuntimeError(
                 f"{inner!r} belongs to {self!r} and is bridged by itself, too, which gave it a lane of its own; "
@@ -107,7 +116,7 @@ class Proxy(AsyncBridge[T]):
         own = own_face_of(inner)
         if own is not None:
             return own.adopt(inner, self._terms)
-        proxy = _proxy_of(inner, self._terms)
+        proxy = _proxy_of(inner, self._terms, "concurrent", choices)
         proxy._lane = self._lane
         return proxy
 
@@ -143,13 +152,19 @@ if TYPE_CHECKING:
 
 def _entering() -> Form:
     async def call(self: Proxy[Any], /) -> Any:
+        made_for_this = not self._kept
         target = await self._open()
 
         def present(_: Any, entered: Any) -> Any:
             return self._present("__enter__", entered)
 
         manager = AsyncContextManager(lambda: target, self._steps("__enter__"), present)
-        entered = await manager.__aenter__()
+        try:
+            entered = await manager.__aenter__()
+        except asyncio.CancelledError:
+            if made_for_this:
+                await self._steps("close").take_last(close_if_new, target, error=asyncio.CancelledError())
+            raise
         self._entered = (*self._entered, (asyncio.current_task(), manager))
         return entered
 
@@ -210,11 +225,14 @@ _SPECIAL: dict[str, tuple[tuple[str, Callable[[], Form]], ...]] = {
     "__len__": (("__len__", _at_once(len)), ("__bool__", _at_once(bool))),
     "__bool__": (("__bool__", _at_once(bool)),),
     "__contains__": (("__contains__", _at_once(operator.contains)),),
-    # The last ones win: what need not be hopped for.
-    "__aenter__": (("__aenter__", _entering_on_the_loop),),
-    "__aexit__": (("__aexit__", _as_it_is("__aexit__")),),
-    "__aiter__": (("__aiter__", _as_it_is("__aiter__")),),
-    "__anext__": (("__anext__", _as_it_is("__anext__")),),
+}
+
+# Where there is nothing that blocks in its place.
+_ASYNC: dict[str, Callable[[], Form]] = {
+    "__aenter__": _entering_on_the_loop,
+    "__aexit__": _as_it_is("__aexit__"),
+    "__aiter__": _as_it_is("__aiter__"),
+    "__anext__": _as_it_is("__anext__"),
 }
 
 
@@ -275,7 +293,8 @@ def face_of(kind: type[T], choices: Choices) -> type[Proxy[T]]:
     with _faces_lock:
         faces = _faces.setdefault(kind, {})
         face = faces.get(choices)
-        if face is None:
+        # A test may have replaced a method when the face was made, or may have done so since.
+        if face is None or _is_outdated(face):
             face = faces[choices] = _made_face(kind, choices)
         return face
 
@@ -284,18 +303,34 @@ def _made_face(kind: type[T], choices: Choices) -> type[Proxy[T]]:
     face: type[Proxy[T]] = type(
         f"Async{kind.__name__}", (Proxy,), {"__doc__": kind.__doc__, "__module__": kind.__module__, "_choices": choices}
     )
-    members = {name: member for base in reversed(kind.__mro__[:-1]) for name, member in vars(base).items()}
-    face._tenacitys = [f"{kind.__qualname__}.{name}" for name, member in members.items() if is_tenacitys(member)]
+    homes = {name: base for base in reversed(kind.__mro__[:-1]) for name in vars(base)}
+    members = {name: vars(base)[name] for name, base in homes.items()}
+    face._tenacitys = [
+        f"{kind.__qualname__}.{name}" for name, member in sorted(members.items()) if is_tenacitys(member)
+    ]
     for name, member in members.items():
         if not name.startswith("_") and name not in choices.passthrough | choices.nested:
             _declare(face, name, member, kind)
+    declared = [name for name in vars(face) if name in members and not name.startswith("_")]
+    face._made_of = [(weakref.ref(homes[name]), name, id(members[name])) for name in declared]
     for name in choices.awaitable:
         setattr(face, name, _awaitable_property(name, members.get(name)))
     for name, forms in _SPECIAL.items():
         if members.get(name) is not None:
             for there, form in forms:
                 install(form(), face, there, members[name])
+    for name, form in _ASYNC.items():
+        if members.get(name) is not None and name not in vars(face):
+            install(form(), face, name, members[name])
     return face
+
+
+def _is_outdated(face: type[Proxy[Any]]) -> bool:
+    for reference, name, identity in face._made_of:
+        base = reference()
+        if base is not None and id(vars(base).get(name)) != identity:
+            return True
+    return False
 
 
 def _awaitable_property(name: str, member: object) -> property:

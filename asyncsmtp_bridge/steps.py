@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+import inspect
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterator
 from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Any, Generic, TypeVar
@@ -39,7 +40,14 @@ class Steps:
         self._terms = terms
         self._lane = lane or Lane()
         self._interrupt = interrupt
-        self._context = contextvars.copy_context()
+        self._own_context: contextvars.Context | None = None
+
+    @property
+    def _context(self) -> contextvars.Context:
+        """The caller's context variables, as they are at the first step."""
+        if self._own_context is None:
+            self._own_context = contextvars.copy_context()
+        return self._own_context
 
     async def take(self, func: Callable[..., Any], *args: Any, discard: Callable[[Any], object] | None = None) -> Any:
         """Take a step; cancelling does what the terms say.
@@ -132,9 +140,8 @@ def walker(begin: Begin) -> Callable[..., AsyncGenerator[Any, Any]]:
         arguments = Arguments(args, kwargs)
         del args, kwargs
         iterator, steps, present = await begin(arguments)
-        del arguments
-        send, throw = getattr(iterator, "send", None), getattr(iterator, "throw", None)
-        close = getattr(iterator, "close", None)
+        # Other iterators may have methods of these names, too, which mean something else.
+        generator = iterator if inspect.isgenerator(iterator) else None
         error: BaseException | None = None
         try:
             item = await steps.take(_next, iterator)
@@ -143,33 +150,61 @@ def walker(begin: Begin) -> Callable[..., AsyncGenerator[Any, Any]]:
                     sent = yield present(item)
                 except GeneratorExit:  # noqa: PERF203 - a generator is a loop around this
                     raise
+                except asyncio.CancelledError as thrown:
+                    if generator is not None:
+                        await steps.take_last(_throw, generator, thrown, error=thrown)
+                    raise
                 except BaseException as thrown:
-                    if throw is None:
+                    if generator is None:
                         raise
-                    item = await steps.take(_guarded, throw, thrown)
+                    item = await steps.take(_throw, generator, thrown)
+                    if item is thrown:
+                        raise
                 else:
-                    item = await (steps.take(_next, iterator) if send is None else steps.take(_guarded, send, sent))
-            close = None
+                    arguments = Arguments((sent,), {})
+                    del sent
+                    item = await (
+                        steps.take(_next, iterator)
+                        if generator is None
+                        else steps.take(_guarded, generator.send, arguments)
+                    )
+            generator = None
         except asyncio.CancelledError as cancelled:
             error = cancelled
             raise
         finally:
-            if close is not None:
-                await steps.take_last(close, error=error)
+            if generator is not None and has_begun(generator):
+                await steps.take_last(generator.close, error=error)
             del error  # its traceback holds this frame
 
     return walk
+
+
+def has_begun(generator: Generator[Any, Any, Any]) -> bool:
+    """Whether there is something to be ended."""
+    return inspect.getgeneratorstate(generator) not in (inspect.GEN_CREATED, inspect.GEN_CLOSED)
 
 
 def _next(iterator: Iterator[Any]) -> Any:
     return next(iterator, _END)
 
 
-def _guarded(step: Callable[[Any], Any], value: Any) -> Any:
+def _guarded(step: Callable[[Any], Any], arguments: Arguments) -> Any:
     try:
-        return step(value)
+        return arguments(step)
     except StopIteration:
         return _END
+
+
+def _throw(generator: Generator[Any, Any, Any], thrown: BaseException) -> Any:
+    try:
+        return generator.throw(thrown)
+    except StopIteration:
+        return _END
+    except BaseException as error:
+        if error is thrown:
+            return thrown  # let through; raised here, it would come back as another one
+        raise
 
 
 class AsyncContextManager(Generic[T]):
