@@ -153,6 +153,8 @@ def bridge(
     on_cancel: OnCancel = "abort",
 ) -> Callable[P, AsyncGenerator[S, Any]]: ...
 @overload
+def bridge(target: Callable[P, R]) -> Callable[P, Coroutine[Any, Any, R]]: ...  # mypy keeps overloads without options
+@overload
 def bridge(
     target: Callable[P, R],
     *,
