@@ -49,7 +49,8 @@ def a_call(
     Args:
         name: The method's name on the object.
         via: Called with the object and the arguments in place of the method.
-        undo: Called with the object, in the worker, if the call succeeded for an awaiter that is gone.
+        undo: Called with the object, in the worker, if the call succeeded for an awaiter that is gone; not where such
+            an awaiter has waited for it.
     """
 
     def aim(job: LaneJob, bridge: AsyncBridge[Any], target: Any) -> None:
@@ -58,7 +59,7 @@ def a_call(
         else:
             job.aim(functools.partial(via, target), bridge._lane)
             job.label = f"{type(bridge).__name__}.{name}"
-        if undo is not None:
+        if undo is not None and bridge._terms.on_cancel != "wait":
             job.discard = _without_the_result(undo, target)
 
     async def attempt(self: AsyncBridge[Any], /, *args: Any, **kwargs: Any) -> Any:

@@ -19,7 +19,9 @@ could block, or take a lock that the thread holds.
 from __future__ import annotations
 
 import _thread
+import dis
 import enum
+import functools
 import logging
 import os
 import smtplib
@@ -31,7 +33,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from email.message import Message
 from threading import get_ident
-from types import FrameType
+from types import CodeType, FrameType
 from typing import Any
 
 logger = logging.getLogger("asyncsmtp_bridge")
@@ -63,8 +65,11 @@ class Phase(enum.Enum):
     CONTENT_SENT = "content sent"
     """The content was sent, and its reply is awaited: the message may have been delivered."""
     BETWEEN = "between messages"
-    """Another command: NOOP, RSET, VRFY, QUIT."""
+    """Another command: NOOP, RSET, VRFY, QUIT. What a wrapper sent before it is not known."""
 
+
+# Verbs after which a message can be thought of as done with, or not begun.
+_BETWEEN = {"noop", "rset", "quit", "vrfy", "verify", "expn", "help", "close", "__exit__"}
 
 _PHASES = {
     **dict.fromkeys(("__init__", "connect", "_get_socket"), Phase.CONNECTING),
@@ -88,18 +93,40 @@ def phase_of(frames: Iterable[FrameType]) -> Phase | None:
     for frame in frames:
         name = frame.f_code.co_name
         if not _in_smtplib(frame):
-            if name == "data" and _session_of(frame) is not None:
-                return Phase.CONTENT_BEGUN  # a class with its own way of sending it: nothing more can be told
+            if _session_of(frame) is not None and phase is None:
+                # A class of sessions with ways of its own.
+                if name == "data":
+                    return Phase.CONTENT_BEGUN
+                if name in ("sendmail", "send_message"):
+                    return None  # before it, or after: nobody can tell
+                phase = _PHASES.get(name)
             continue
         if name == "data":
             # data() names the content `q` when it is ready to be sent, which is after the reply to DATA.
             if "q" not in frame.f_locals:
                 return Phase.DATA_COMMAND
             return Phase.CONTENT_SENT if inner == "getreply" else Phase.CONTENT_BEGUN
+        if name in _LAST_STEPS and inner != _LAST_STEPS[name] and _is_past(frame, _LAST_STEPS[name]):
+            return Phase.CONTENT_SENT  # and perhaps answered: the thread will know, but has not said so yet
         if phase is None:
             phase = Phase.GREETING if (name, inner) == ("connect", "getreply") else _PHASES.get(name)
         inner = name
-    return phase or (Phase.BETWEEN if inner else None)
+    # A wrapper that speaks SMTP itself, by send() and getreply(), may be anywhere.
+    return phase or (Phase.BETWEEN if inner in _BETWEEN else None)
+
+
+_LAST_STEPS = {"sendmail": "data", "send_message": "sendmail"}
+"""What these methods do last of all."""
+
+
+def _is_past(frame: FrameType, step: str) -> bool:
+    """Whether a method of smtplib has come to the call of its last step, or beyond."""
+    return frame.f_lasti > _offset_of(frame.f_code, step)
+
+
+@functools.cache
+def _offset_of(code: CodeType, name: str) -> int:
+    return max((each.offset for each in dis.get_instructions(code) if each.argval == name), default=sys.maxsize)
 
 
 @dataclass(frozen=True)
@@ -114,11 +141,15 @@ class Position:
     """What it may be blocked on: the session's, and those below smtplib that are not its yet."""
 
 
+_JOB = f"{__package__}.job"
+
+
 def look(thread: int) -> Position:
     """Return where a thread stands in smtplib."""
     frames: list[FrameType] = []
     frame = sys._current_frames().get(thread)
-    while frame is not None:
+    # Not beyond the call: the worker's own frames live on, and up to 3.12 a frame keeps what it was asked for.
+    while frame is not None and frame.f_globals.get("__name__") != _JOB:
         frames.append(frame)
         frame = frame.f_back
     return Position(phase_of(frames), _message_in(frames), tuple(_sockets_in(frames)))
@@ -214,10 +245,13 @@ def install_hook() -> None:
         )
 
 
-def _hook(event: str, _: tuple[object, ...]) -> None:
+def _hook(event: str, args: tuple[object, ...]) -> None:
     # Called for every audited operation of the process. An exception other than Aborted would break it, whatever it is.
     if event == "smtplib.send" or event == "smtplib.connect":  # noqa: PLR1714 - quicker than a look into a set
         if get_ident() in _forbidden:
+            # The session is somewhere in a transaction: nobody shall go on where this call left off.
+            with suppress(Exception):
+                shut_down_socket(object.__getattribute__(args[0], "__dict__").get("sock"))
             raise Aborted
     elif event == _PROBE:
         global _seen
