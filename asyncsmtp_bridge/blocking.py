@@ -60,6 +60,8 @@ def blocking(target: Any) -> Any:
     """
     if isinstance(target, AsyncBridge):
         return View(target)
+    if isinstance(target, MethodType) and isinstance(target.__self__, AsyncBridge):
+        return getattr(View(target.__self__), target.__name__)
     if isinstance(target, MethodType):  # of a method that bridge() decorates
         return MethodType(blocking(target.__func__), target.__self__)
     made_of = getattr(target, "_made_of", None)

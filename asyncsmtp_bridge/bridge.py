@@ -12,18 +12,18 @@ from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Itera
 from contextlib import AbstractAsyncContextManager
 from email.message import Message
 from functools import partial
-from types import BuiltinMethodType, MethodType, MethodWrapperType, ModuleType
-from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, cast, overload
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar, overload
 
 from .call import Retry, Terms
 from .cancellation import OnCancel
 from .executor import BoundedExecutor
 from .face import AsyncBridge, Calls, checked_calls
-from .functions import Turn, made_awaitable
+from .factory import Factory
+from .functions import made_awaitable
 from .kinds import is_async, is_data, is_function, is_generator, is_mock, is_tenacitys, makes_context_managers
-from .lane import Lane, lane_of
-from .proxy import Choices, bridged, close_if_new, face_of, own_face_of, to_be_made
-from .steps import Arguments
+from .proxy import Choices, bridged, face_of, own_face_of
+from .turns import turn_of
 
 if TYPE_CHECKING:
     import smtplib
@@ -38,57 +38,35 @@ S = TypeVar("S")
 T = TypeVar("T")
 
 
-class Factory(Generic[T]):
-    """A class of which the objects are made in a worker, and bridged.
+class Decorator(Protocol):
+    """`bridge` with its options, and without what is to be bridged."""
 
-    Called with the arguments of the class, it gives a proxy that is to be awaited, or entered by ``async with``. Its
-    class methods are awaitable; an object of the class that one returns is bridged.
-    """
-
-    def __init__(self, kind: type[T], terms: Terms, calls: Calls, choices: Choices) -> None:
-        self.__wrapped__ = kind
-        self.__doc__ = kind.__doc__
-        self._terms = terms
-        self._calls: Calls = calls
-        self._choices = choices
-
-    def __call__(self, /, *args: Any, **kwargs: Any) -> AnyProxy[T]:
-        """Return the proxy of an object that is made when the proxy is awaited."""
-        arguments = Arguments(args, kwargs)
-        del args, kwargs
-        made: Any = to_be_made(self.__wrapped__, arguments, self._terms, self._calls, self._choices)
-        return cast("AnyProxy[T]", made)
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("_"):
-            raise AttributeError(f"a bridged class has no attribute {name!r}")
-        member = getattr(self.__wrapped__, name)
-        if not is_function(member):
-            return member
-        turn = _turn(member, None)
-        return made_awaitable(member, self._terms, turn, present=self._present, discard=self._dispose_of)
-
-    def _present(self, result: Any) -> Any:
-        if isinstance(result, self.__wrapped__):
-            return bridged(result, self._terms, self._calls, self._choices)
-        return result
-
-    def _dispose_of(self, result: Any) -> None:
-        if isinstance(result, self.__wrapped__):
-            close_if_new(result)
-
-    def __repr__(self) -> str:
-        return f"bridge({self.__wrapped__.__qualname__})"
-
-    def __dir__(self) -> list[str]:
-        return sorted({*super().__dir__(), *dir(self.__wrapped__)})
+    @overload
+    def __call__(self, func: Callable[P, Coroutine[Any, Any, R]], /) -> Callable[P, Coroutine[Any, Any, R]]: ...
+    @overload
+    def __call__(  # pyright: ignore[reportOverlappingOverload]
+        self, func: Callable[P, _GeneratorContextManager[S]], /
+    ) -> Callable[P, AbstractAsyncContextManager[S]]: ...
+    @overload
+    def __call__(self, func: Callable[P, Iterator[S]], /) -> Callable[P, AsyncGenerator[S, Any]]: ...
+    @overload
+    def __call__(self, func: Callable[P, R], /) -> Callable[P, Coroutine[Any, Any, R]]: ...
 
 
-def _no_turn(_: tuple[Any, ...]) -> Lane | None:
-    return None
+_LEFT_OUT: Any = object()
 
 
 # The overloads are asked in this order; the first that fits counts.
+
+
+@overload
+def bridge(
+    *,
+    executor: BoundedExecutor | None = None,
+    calls: Calls | None = None,
+    on_cancel: OnCancel = "abort",
+    retry: Retry | None = None,
+) -> Decorator: ...
 
 
 @overload
@@ -176,7 +154,7 @@ def bridge(
     retry: Retry | None = None,
 ) -> AnyProxy[T]: ...
 def bridge(
-    target: Any,
+    target: Any = _LEFT_OUT,
     *,
     executor: BoundedExecutor | None = None,
     calls: Calls | None = None,
@@ -190,7 +168,7 @@ def bridge(
 
     - A function or a bound method gives a coroutine function with the same parameters; a generator function gives an
       async generator function, and one made by ``contextlib.contextmanager`` one that gives async context managers.
-      Works as a decorator, on methods, too.
+      Works as a decorator, on methods, too: ``@bridge``, or ``@bridge(on_cancel="wait")``.
     - A class gives something to make objects with, in a worker: ``mailer = await bridge(CorpMailer)(settings)``, or
       ``async with bridge(CorpMailer)(settings) as mailer:``.
     - Any other object gives a proxy: its methods are awaitable, its attributes are read and written through, at once.
@@ -222,13 +200,25 @@ def bridge(
         nested: Attributes whose value is bridged, too, and methods whose result is, in the lane of this object:
             ``await mailer.transport.connect()`` with ``nested=("transport",)``.
         awaitable: Properties that block, and are awaited: ``await mailer.status``.
-        retry: A decorator for coroutine functions, such as ``tenacity.retry(...)``, that every call is put through.
-            Waiting between attempts is done on the event loop: it holds no thread, and nobody up in the lane.
+        retry: A decorator for coroutine functions, such as ``tenacity.retry(...)``, that calls are put through: of a
+            function or a method, not what an object or a context manager takes to be made, entered and left. Waiting
+            between attempts is done on the event loop: it holds no thread, and nobody up in the lane.
 
     Raises:
         TypeError: Nothing about the target blocks, or an option does not apply to it.
         ValueError: An option has a value that it cannot have.
     """
+    if target is _LEFT_OUT:
+        return partial(
+            bridge,
+            executor=executor,
+            calls=calls,
+            on_cancel=on_cancel,
+            passthrough=passthrough,
+            nested=nested,
+            awaitable=awaitable,
+            retry=retry,
+        )
     terms = Terms(executor, on_cancel, retry)
     choices = Choices(_names("passthrough", passthrough), _names("nested", nested), _names("awaitable", awaitable))
     if calls is not None:
@@ -239,14 +229,23 @@ def bridge(
         return target
     if is_async(target):
         return _migrated(target, terms, choices)
-    if isinstance(target, (staticmethod, classmethod)):
-        return type(target)(_function(target.__func__, terms, calls, choices))
-    if isinstance(target, property) and target.fget is not None:
-        return property(_function(target.fget, terms, calls, choices), target.fset, target.fdel, target.__doc__)
+    if isinstance(target, (staticmethod, classmethod, property)):
+        return _descriptor(target, terms, calls, choices)
     _refuse_what_does_not_block(target)
     if is_function(target) and not is_mock(target):
         return _function(target, terms, calls, choices)
     return _object(target, terms, calls, choices)
+
+
+def _descriptor(
+    target: staticmethod[..., Any] | classmethod[Any, ..., Any] | property,
+    terms: Terms,
+    calls: Calls | None,
+    choices: Choices,
+) -> Any:
+    if not isinstance(target, property):
+        return type(target)(_function(target.__func__, terms, calls, choices))
+    return property(_function(target.fget, terms, calls, choices), target.fset, target.fdel, target.__doc__)
 
 
 def _object(target: Any, terms: Terms, calls: Calls | None, choices: Choices) -> Any:
@@ -316,42 +315,7 @@ def _function(func: Any, terms: Terms, calls: Calls | None, choices: Choices) ->
         )
     if is_tenacitys(func):
         _warn_of_tenacity([func.__qualname__])
-    return made_awaitable(func, terms, _turn(func, calls))
-
-
-def _turn(func: Any, calls: Calls | None) -> Turn:
-    """Say in which lane a function's calls have their turn.
-
-    A bound method's, in that of its object; those of a function that was defined in a class, in that of its first
-    argument, if that is such an object.
-    """
-    if calls == "concurrent":
-        return _no_turn
-    inner = func
-    while isinstance(inner, partial):
-        inner = inner.func
-    owner = getattr(inner, "__self__", None) if isinstance(inner, _METHODS) else None
-    if owner is not None and not inspect.isclass(owner) and not inspect.ismodule(owner):
-        return _always(owner)
-    home, _, _ = getattr(func, "__qualname__", "").rpartition(".")
-    if home and not home.endswith("<locals>") and inspect.isfunction(func):
-        return partial(_turn_of_first, (func.__module__, home), func if calls == "serial" else None)
-    # A class method is another object at each access.
-    return _no_turn if calls is None else _always(getattr(inner, "__func__", inner))
-
-
-_METHODS = (MethodType, BuiltinMethodType, MethodWrapperType)
-
-
-def _always(target: object) -> Turn:
-    # Looked up at each call, and not kept: a lane may be that of an object that is bridged through another.
-    return lambda _: lane_of(target)
-
-
-def _turn_of_first(home: tuple[str, str], otherwise: object, args: tuple[Any, ...]) -> Lane | None:
-    if args and any((base.__module__, base.__qualname__) == home for base in type(args[0]).__mro__):
-        return lane_of(args[0])
-    return None if otherwise is None else lane_of(otherwise)
+    return made_awaitable(func, terms, turn_of(func, calls))
 
 
 def _warn_of_tenacity(names: Sequence[str]) -> None:

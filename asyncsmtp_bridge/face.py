@@ -100,7 +100,8 @@ class AsyncBridge(Generic[T]):
         on_cancel: What becomes of a running call when its awaiter is cancelled: ``"abort"``, as above; ``"wait"``: it
             runs to its end, and the CancelledError comes then; ``"abandon"``: the CancelledError comes at once, and it
             runs on, unobserved.
-        retry: A decorator for coroutine functions, such as ``tenacity.retry(...)``, that every call is put through.
+        retry: A decorator for coroutine functions, such as ``tenacity.retry(...)``, that calls of methods are put
+        through.
             Waiting between attempts is done on the event loop: it holds no thread, and nobody up in the lane.
 
     Raises:

@@ -165,10 +165,17 @@ def _entering() -> Form:
             if made_for_this:
                 await self._steps("close").take_last(close_if_new, target, error=asyncio.CancelledError())
             raise
-        self._entered = (*self._entered, (asyncio.current_task(), manager))
+        self._entered = (*self._entered, (_current_task(), manager))
         return entered
 
     return call
+
+
+def _current_task() -> object:
+    try:
+        return asyncio.current_task()
+    except RuntimeError:  # a coroutine that is thrown away after its loop
+        return None
 
 
 def _leaving() -> Form:
@@ -176,7 +183,7 @@ def _leaving() -> Form:
         self: Proxy[Any], exc_type: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None, /
     ) -> bool:
         # The last one that this task has entered; or, where a fixture is torn down by another task, the last of all.
-        task = asyncio.current_task()
+        task = _current_task()
         mine = [entry for entry in self._entered if entry[0] is task] or self._entered
         if not mine:
             raise RuntimeError(f"{self!r} was not entered")

@@ -74,7 +74,7 @@ class Steps:
         """
 
         def job() -> ClosingJob:
-            last = ClosingJob(func, args, {}, self._lane, label=f"the end of {self._name}")
+            last = ClosingJob(func, args, {}, self._lane, label=self._name.replace("__enter__", "__exit__"))
             last.within(self._context)
             return last
 

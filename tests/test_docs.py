@@ -19,7 +19,9 @@ DOCS = Path(__file__).parent.parent / "docs"
 def code_of(page: str) -> dict[str, Any]:
     """Everything that the code blocks of a page define, each of which sees what is above it."""
     names: dict[str, Any] = {}
-    for block in re.findall(r"^```python\n(.*?)^```", (DOCS / page).read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL):
+    for block in re.findall(
+        r"^```python\n(.*?)^```", (DOCS / page).read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
+    ):
         module = dict(names)
         exec(compile(block, page, "exec"), module)
         names.update(module)
@@ -54,7 +56,9 @@ async def test_a_face_is_a_table() -> None:
     assert await code["AsyncCorpMailer"](code["CorpMailer"]("mail.example.org")).send("bert@example.org", "x") == 1
 
 
-async def test_a_deadline_says_what_is_known(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_deadline_says_what_is_known(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     import smtplib
 
     wait_for = asyncio.wait_for

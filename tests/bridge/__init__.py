@@ -1,0 +1,1 @@
+"""What `bridge()` and `blocking()` make of other people's code."""
