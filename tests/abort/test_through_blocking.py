@@ -12,7 +12,7 @@ import pytest
 from asyncsmtp_bridge import BoundedExecutor, blocking, bridge, configure
 from asyncsmtp_bridge.testing import SMTPTestServer, silence
 
-from .told import PATIENCE, cancelled, idle, is_set, opened_at_the_end
+from .told import PATIENCE, cancelled, idle, is_set, opened_at_the_end, until
 
 
 class Inner:
@@ -62,10 +62,10 @@ async def test_an_inner_call_that_waits_for_its_turn_never_runs() -> None:
         async with BoundedExecutor(1) as one, BoundedExecutor(1) as other:
             with opened_at_the_end(held):
                 busy = asyncio.ensure_future(other.run(held.wait, PATIENCE))
+                await until(lambda: other.stats().running)
                 outer = Outer(blocking(bridge(Inner(server.port), executor=other)))
                 call = asyncio.ensure_future(bridge(outer, executor=one).send("bert@example.org"))
-                while not other.stats().pending:
-                    await asyncio.sleep(0.001)
+                await until(lambda: other.stats().pending)
                 assert (await cancelled(call)).returned
                 assert other.stats().pending == 0
             await busy
@@ -100,8 +100,7 @@ async def test_an_inner_call_of_another_mind_goes_on() -> None:
         outer = Outer(blocking(bridge(Slow(), executor=other, on_cancel="wait")))
         with opened_at_the_end(held):
             call = asyncio.ensure_future(bridge(outer, executor=one).send("bert@example.org"))
-            while not other.stats().running:
-                await asyncio.sleep(0.001)
+            await until(lambda: other.stats().running)
             with pytest.raises(asyncio.CancelledError):
                 call.cancel()
                 await call
