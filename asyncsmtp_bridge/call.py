@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from types import CoroutineType
 from typing import Any
 
-from . import defaults
+from . import defaults, watch
 from .cancellation import ON_CANCEL, OnCancel, note, reached_through, settle, settle_from_thread
 from .executor import BoundedExecutor, slots_of
 from .job import WITHDRAWN, BlockingJob, ClosingJob, LaneJob, logger
@@ -151,7 +151,7 @@ async def conclude(make: Callable[[], ClosingJob], terms: Terms, interrupt: Call
         return await perform(job, terms, interrupt)
     finally:
         if job.state is WITHDRAWN:
-            slots_of(terms.executor).leave(make())
+            _leave_behind(make, terms)
 
 
 async def conclude_soon(
@@ -163,7 +163,7 @@ async def conclude_soon(
     """
     job = make()
     if job.lane is not None and job.lane.is_stuck:
-        leave(make, terms)  # behind a call that could not be interrupted
+        _leave_behind(make, terms)  # a call that could not be interrupted
         return
     closing = asyncio.ensure_future(conclude(make, terms, interrupt))
     _closings.add(closing)
@@ -182,6 +182,14 @@ def _concluded(closing: asyncio.Future[Any]) -> None:
     _closings.discard(closing)
     if not closing.cancelled() and closing.exception() is not None:
         logger.debug("what was done in the end failed: %r", closing.exception())
+
+
+def _leave_behind(make: Callable[[], ClosingJob], terms: Terms) -> None:
+    """Have it done when its awaiter is told already that it was cancelled, and trusts that nothing is sent any more."""
+    job = make()
+    if terms.on_cancel == "abort":
+        job.wrap(watch.forbidden)
+    slots_of(terms.executor).leave(job)
 
 
 def leave(make: Callable[[], ClosingJob], terms: Terms) -> None:

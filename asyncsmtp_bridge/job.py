@@ -248,6 +248,10 @@ class LaneJob(Job):
         self._func = func
         self.lane = lane
 
+    def wrap(self, wrapper: Callable[[Callable[..., Any]], Callable[..., Any]]) -> None:
+        """Call the function through a wrapper."""
+        self.label, self._func = self.name, wrapper(self._func)
+
     def within(self, context: contextvars.Context) -> None:
         """Run in this context, and not in a copy of the caller's: one that several jobs share, one after the other."""
         self._context = context

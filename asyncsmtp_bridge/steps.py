@@ -18,6 +18,7 @@ from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Any, Generic, TypeVar
 
+from . import watch
 from .call import Terms, conclude, conclude_soon, leave, nothing, perform
 from .job import ClosingJob, LaneJob
 from .lane import Lane
@@ -59,6 +60,8 @@ class Steps:
         """
         if discard is not None:
             discard = _inside(self._context, discard)
+            if self._terms.on_cancel == "abort":
+                discard = watch.forbidden(discard)  # the awaiter trusts that nothing is sent any more
         job = LaneJob(func, args, {}, self._lane, label=self._name, discard=discard)
         job.within(self._context)
         return await perform(job, self._terms, self._interrupt)

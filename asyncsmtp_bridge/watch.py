@@ -141,7 +141,7 @@ class Position:
     """What it may be blocked on: the session's, and those below smtplib that are not its yet."""
 
 
-_JOB = f"{__package__}.job"
+_WORKERS = {f"{__package__}.{name}" for name in ("job", "dedicated", "shared")}
 
 
 def look(thread: int) -> Position:
@@ -149,7 +149,7 @@ def look(thread: int) -> Position:
     frames: list[FrameType] = []
     frame = sys._current_frames().get(thread)
     # Not beyond the call: the worker's own frames live on, and up to 3.12 a frame keeps what it was asked for.
-    while frame is not None and frame.f_globals.get("__name__") != _JOB:
+    while frame is not None and frame.f_globals.get("__name__") not in _WORKERS:
         frames.append(frame)
         frame = frame.f_back
     return Position(phase_of(frames), _message_in(frames), tuple(_sockets_in(frames)))
@@ -208,6 +208,7 @@ def shut_down_socket(sock: Any) -> None:
 
 # Threads that may begin no further step. Written by whoever aborts, and by the thread itself when its job is over.
 _forbidden: set[int] = set()
+_install_lock = threading.Lock()
 _installed = False
 _seen = False
 _PROBE = "asyncsmtp_bridge.probe"
@@ -223,6 +224,20 @@ def is_forbidden(thread: int) -> bool:
     return thread in _forbidden
 
 
+def forbidden(func: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function that calls this one, and keeps it from beginning any step."""
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        thread = get_ident()
+        forbid(thread)
+        try:
+            return func(*args, **kwargs)
+        finally:
+            permit(thread)
+
+    return call
+
+
 def permit(thread: int) -> None:
     """Take a prohibition back; no effect if there is none."""
     _forbidden.discard(thread)
@@ -231,13 +246,14 @@ def permit(thread: int) -> None:
 def install_hook() -> None:
     """Install the audit hook, once for the process."""
     global _installed
-    if _installed:
-        return
-    _installed = True
-    # Other hooks are asked, and may refuse: silently, or with an exception of theirs.
-    with suppress(Exception):
-        sys.addaudithook(_hook)
-        sys.audit(_PROBE)
+    with _install_lock:
+        if _installed:
+            return
+        # Other hooks are asked, and may refuse: silently, or with an exception of theirs.
+        with suppress(Exception):
+            sys.addaudithook(_hook)
+            sys.audit(_PROBE)
+        _installed = True
     if not _seen:
         logger.warning(
             "no audit hook could be installed, another one refuses it: "
@@ -309,8 +325,9 @@ def repeat(again: Callable[[], bool]) -> None:
 
 
 def _begin_anew_after_fork() -> None:
-    global _repeater
+    global _repeater, _install_lock
     _repeater = _Repeater()
+    _install_lock = threading.Lock()
     _forbidden.clear()
 
 
