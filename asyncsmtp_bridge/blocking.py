@@ -18,7 +18,7 @@ from .call import Terms, nothing, perform_here
 from .executor import slots_of
 from .face import AsyncBridge
 from .functions import Hidden, MadeOf, Turn, described
-from .job import BlockingJob, ClosingBlockingJob
+from .job import BlockingJob, ClosingBlockingJob, name_of
 from .kinds import is_function, is_generator, is_mock, makes_context_managers
 from .lane import Lane
 from .proxy import Choices, Proxy
@@ -48,7 +48,7 @@ def blocking(target: Any) -> Any:
     not applied.
 
     Interrupting a call (Ctrl-C) does what the bridge does when its awaiter is cancelled, without waiting for the end.
-    Where a bridged call makes such a call and is aborted, that one is aborted, too.
+    Where a bridged call makes such a call and is aborted, so is that one, unless its bridge has another ``on_cancel``.
 
     Args:
         target: A proxy, a mirror, a face of your own, or a bridged function.
@@ -109,30 +109,31 @@ class Turns:
         """Have it run, and do not wait for it."""
         slots_of(self._terms.executor).leave(job)
 
-    def steps(self, arguments: Arguments = NO_ARGUMENTS) -> Steps:
+    def steps(self, name: str, arguments: Arguments = NO_ARGUMENTS) -> Steps:
         """Return what makes calls one after the other."""
-        return Steps(self, arguments.turn(self._turn) or Lane())
+        return Steps(name, self, arguments.turn(self._turn) or Lane())
 
 
 class Steps:
     """Calls one after the other, in one context."""
 
-    def __init__(self, turns: Turns, lane: Lane) -> None:
+    def __init__(self, name: str, turns: Turns, lane: Lane) -> None:
+        self._name = name
         self._turns = turns
         self._lane = lane
         self._context = contextvars.copy_context()
 
     def take(self, func: Callable[..., Any], *args: Any) -> Any:
         """Take a step."""
-        return self._take(BlockingJob(func, args, {}, self._lane))
+        return self._take(BlockingJob(func, args, {}, self._lane, label=self._name))
 
     def take_last(self, func: Callable[..., Any], *args: Any) -> Any:
         """Take the last one, for which there is room."""
-        return self._take(ClosingBlockingJob(func, args, {}, self._lane))
+        return self._take(ClosingBlockingJob(func, args, {}, self._lane, label=self._name))
 
     def leave_last(self, func: Callable[..., Any], *args: Any) -> None:
         """Have the last one taken, and do not wait for it."""
-        job = ClosingBlockingJob(func, args, {}, self._lane)
+        job = ClosingBlockingJob(func, args, {}, self._lane, label=self._name)
         job.within(self._context)
         self._turns.leave(job)
 
@@ -163,7 +164,7 @@ def _walk(func: Callable[..., Any], turns: Turns) -> Callable[..., Any]:
     def call(*args: Any, **kwargs: Any) -> Iterator[Any]:
         arguments = Arguments(args, kwargs)
         del args, kwargs
-        return _iterate(arguments(func), turns.steps(arguments), turns.present)
+        return _iterate(arguments(func), turns.steps(name_of(func), arguments), turns.present)
 
     return described(call, func)
 
@@ -188,7 +189,7 @@ def _context_manager(func: Callable[..., Any], turns: Turns) -> Callable[..., An
     def call(*args: Any, **kwargs: Any) -> AbstractContextManager[Any]:
         arguments = Arguments(args, kwargs)
         del args, kwargs
-        return _Entered(lambda: arguments(func), turns.steps(arguments), turns.present)
+        return _Entered(lambda: arguments(func), turns.steps(name_of(func), arguments), turns.present)
 
     return described(call, func)
 
@@ -270,7 +271,9 @@ class View:
 
     def __enter__(self) -> Any:
         turns = self._turns("__enter__")
-        entered = _Entered(lambda: self._bridge.__wrapped__, turns.steps(), turns.present)
+        entered = _Entered(
+            lambda: self._bridge.__wrapped__, turns.steps(f"{type(self._bridge).__name__}.__enter__"), turns.present
+        )
         result = entered.__enter__()
         self._entered.append(entered)
         return result
@@ -282,7 +285,7 @@ class View:
 
     def __iter__(self) -> Iterator[Any]:
         turns = self._turns("__iter__")
-        steps = turns.steps()
+        steps = turns.steps(f"{type(self._bridge).__name__}.__iter__")
         yield from _iterate(steps.take(iter, self._bridge.__wrapped__), steps, turns.present)
 
     def __bool__(self) -> bool:

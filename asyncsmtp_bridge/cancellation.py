@@ -9,6 +9,7 @@ the awaiter waits for as long as it takes. ``"abandon"``: nobody waits. How a th
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ from threading import get_ident
 from typing import Any, Literal
 
 from . import defaults, watch
-from .job import WITHDRAWN, LaneJob, call_on_loop, logger
+from .job import RUNNING, WITHDRAWN, LaneJob, call_on_loop, logger
 from .watch import Phase, Position
 
 OnCancel = Literal["abort", "wait", "abandon"]
@@ -104,6 +105,7 @@ class _End:
         self._on_return = on_return
         self.name = job.name
         self.position: Position | None = None
+        self.is_forbidden = False
         # Written by the worker, if the job returns while it is awaited.
         self._came: tuple[Any, BaseException | None] | None = None
 
@@ -136,7 +138,8 @@ class _End:
         job, self._job = self._job, None  # which holds this
         assert job is not None  # noqa: S101 - a job returns once
         self._came = (self._result_of(job), job.error)
-        watch.permit(job.thread)
+        if self.is_forbidden:
+            watch.permit(job.thread)
         with suppress(RuntimeError):
             self._on_return()
 
@@ -159,28 +162,36 @@ async def _come_what_may(back: asyncio.Future[None]) -> None:
             await asyncio.wait({back})
 
 
-# What threads wait for that run jobs of their own meanwhile; each entry is written by the thread that it is of.
-_waiting: dict[int, Callable[[], object]] = {}
+# What threads wait for that run jobs of their own meanwhile. Each entry is written by the thread that it is of, and its
+# content taken out by whoever calls it.
+_waiting: dict[int, list[Callable[[], object]]] = {}
 
 
 @contextmanager
 def reached_through(cancel: Callable[[], object]) -> Iterator[None]:
-    """While the calling thread waits: have this called if the job that it runs is aborted, or has been."""
+    """While the calling thread waits: have this called, once, if the job that it runs is aborted, or has been."""
     thread = get_ident()
-    _waiting[thread] = cancel
+    outer = _waiting.get(thread)
+    entry = _waiting[thread] = [cancel]
     try:
         if watch.is_forbidden(thread):
-            cancel()
+            reach_through(entry)
         yield
     finally:
-        _waiting.pop(thread, None)
+        if outer is None:
+            _waiting.pop(thread, None)
+        else:
+            _waiting[thread] = outer
 
 
-def reach_through(thread: int) -> None:
+def reach_through(entry: list[Callable[[], object]]) -> None:
     """Cancel what a thread waits for, of which the job is aborted; the thread is forbidden already."""
-    cancel = _waiting.get(thread)
-    if cancel is not None:
-        cancel()
+    while entry:
+        entry.pop()()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_waiting.clear)
 
 
 def _abort(end: _End, job: LaneJob, interrupt: Callable[[], object]) -> bool:
@@ -199,18 +210,25 @@ def _abort(end: _End, job: LaneJob, interrupt: Callable[[], object]) -> bool:
             end.position = position
         interrupt()
 
+    problems: list[Exception] = []
+    waits: list[list[Callable[[], object]]] = []
+
     def begin() -> None:
         watch.forbid(job.thread)
-        if settings.audit_hook:
-            watch.install_hook()
+        end.is_forbidden = True
+        waits.append(_waiting.get(job.thread, []))
         try:
             shut_down()
-        except Exception:  # another audit hook may refuse a look at the stack; what is cancelled stays cancelled
-            logger.exception("%s was cancelled, and cannot be interrupted", end.name)
+        except Exception as problem:  # another audit hook may refuse a look at the stack
+            problems.append(problem)
 
+    if settings.audit_hook and job.state is RUNNING:  # not under the lock: it may have to log
+        watch.install_hook()
     if not end.is_awaited(begin):
         return False
-    reach_through(job.thread)
+    for problem in problems:  # what is cancelled stays cancelled
+        logger.error("%s was cancelled, and cannot be interrupted", end.name, exc_info=problem)
+    reach_through(waits[0])
     try:
         watch.repeat(lambda: job.slots.interrupt(job, shut_down))
     except RuntimeError as error:  # no thread can be started

@@ -52,18 +52,11 @@ class SharedSlots(Slots):
         self._place_next()
 
     def _leave_unawaited(self, job: Job) -> None:
-        if isinstance(job.future, Bell):  # no loop runs here
+        # Not on the loop's executor: the loop may end before the job has its turn.
+        try:
             _thread.start_new_thread(self.wait, (job,))
-            return
-        loop = asyncio.get_running_loop()
-
-        def hand_over(_: asyncio.Future[None]) -> None:
-            try:
-                loop.run_in_executor(None, self._serve, job)
-            except RuntimeError as error:  # the loop's executor was shut down
-                self.give_up(job, error)
-
-        job.future.add_done_callback(hand_over)
+        except RuntimeError as error:  # no thread can be started
+            self.give_up(job, error)
 
     def _not_begun(self) -> list[Job]:
         return [*super()._not_begun(), *(job for job in self._placed if job.state is WAITING)]

@@ -95,7 +95,7 @@ class Slots:
         """A job was withdrawn, perhaps after a slot had been kept for it; not under the lock."""
 
     def _leave_unawaited(self, job: Job) -> None:
-        """See to it that a submitted job runs though nobody awaits its outcome; on the event loop's thread."""
+        """See to it that a submitted job runs though nobody awaits its outcome."""
 
     def _not_begun(self) -> list[Job]:
         """Return the jobs that no worker has claimed; under the lock."""
@@ -148,10 +148,7 @@ class Slots:
         job.on_return = _told
         with self._lock:
             self._abandoned += 1
-        try:
-            job.expect()
-        except RuntimeError:  # no event loop runs here
-            job.expect_in_thread()
+        job.expect_in_thread()
         try:
             self._admit(job)
         except RuntimeError as error:

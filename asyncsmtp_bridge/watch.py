@@ -90,17 +90,20 @@ def phase_of(frames: Iterable[FrameType]) -> Phase | None:
     """
     phase: Phase | None = None
     inner = ""
+    sending = False
     for frame in frames:
         name = frame.f_code.co_name
         if not _in_smtplib(frame):
-            if _session_of(frame) is not None and phase is None:
+            if _session_of(frame) is not None:
                 # A class of sessions with ways of its own.
                 if name == "data":
                     return Phase.CONTENT_BEGUN
-                if name in ("sendmail", "send_message"):
+                if name in _LAST_STEPS and not sending:
                     return None  # before it, or after: nobody can tell
-                phase = _PHASES.get(name)
+                if not inner and phase is None and name != "__init__":
+                    phase = _PHASES.get(name)
             continue
+        sending = sending or name in _LAST_STEPS
         if name == "data":
             # data() names the content `q` when it is ready to be sent, which is after the reply to DATA.
             if "q" not in frame.f_locals:
@@ -145,14 +148,18 @@ _WORKERS = {f"{__package__}.{name}" for name in ("job", "dedicated", "shared")}
 
 
 def look(thread: int) -> Position:
-    """Return where a thread stands in smtplib."""
+    """Return where a thread stands in smtplib; with caution, if nothing keeps it from going on."""
     frames: list[FrameType] = []
     frame = sys._current_frames().get(thread)
     # Not beyond the call: the worker's own frames live on, and up to 3.12 a frame keeps what it was asked for.
     while frame is not None and frame.f_globals.get("__name__") not in _WORKERS:
         frames.append(frame)
         frame = frame.f_back
-    return Position(phase_of(frames), _message_in(frames), tuple(_sockets_in(frames)))
+    phase = phase_of(frames)
+    if phase in (Phase.ENVELOPE, Phase.DATA_COMMAND) and not _can_be_held(frames):
+        # It goes on while it is looked at, and before its socket is shut down: that may be time enough.
+        phase = Phase.CONTENT_BEGUN
+    return Position(phase, _message_in(frames), tuple(_sockets_in(frames)))
 
 
 def _in_smtplib(frame: FrameType) -> bool:
@@ -172,8 +179,25 @@ def _message_in(frames: list[FrameType]) -> Message | None:
     return None
 
 
+def _innermost_session(frames: list[FrameType]) -> int | None:
+    for index, frame in enumerate(frames):
+        # Not asked for its truth value, which a class may define.
+        if _in_smtplib(frame) and _session_of(frame) is not None:
+            return index
+    return None
+
+
+def _can_be_held(frames: list[FrameType]) -> bool:
+    """Whether a forbidden thread really cannot go on: the hook is there, and the session sends as smtplib does."""
+    innermost = _innermost_session(frames)
+    if not _seen or innermost is None:
+        return False
+    bases = type(_session_of(frames[innermost])).__mro__
+    return not any("send" in vars(base) for base in bases[: bases.index(_SMTP)])
+
+
 def _sockets_in(frames: list[FrameType]) -> list[socket.socket]:
-    innermost = next((index for index, frame in enumerate(frames) if _in_smtplib(frame) and _session_of(frame)), None)
+    innermost = _innermost_session(frames)
     if innermost is None:
         return []  # what it is blocked on is nobody's business here
     session = _session_of(frames[innermost])
@@ -206,8 +230,10 @@ def shut_down_socket(sock: Any) -> None:
             socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
 
-# Threads that may begin no further step. Written by whoever aborts, and by the thread itself when its job is over.
-_forbidden: set[int] = set()
+# Threads that may begin no further step, and how often that was said: a thread may run a job within a job. Written
+# under the lock, read by the hook without.
+_forbidden: dict[int, int] = {}
+_forbid_lock = threading.Lock()
 _install_lock = threading.Lock()
 _installed = False
 _seen = False
@@ -216,7 +242,8 @@ _PROBE = "asyncsmtp_bridge.probe"
 
 def forbid(thread: int) -> None:
     """Let the thread begin no further step of SMTP, until it is permitted again; the hook sees to it."""
-    _forbidden.add(thread)
+    with _forbid_lock:
+        _forbidden[thread] = _forbidden.get(thread, 0) + 1
 
 
 def is_forbidden(thread: int) -> bool:
@@ -239,8 +266,11 @@ def forbidden(func: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def permit(thread: int) -> None:
-    """Take a prohibition back; no effect if there is none."""
-    _forbidden.discard(thread)
+    """Take one prohibition back; no effect if there is none."""
+    with _forbid_lock:
+        times = _forbidden.pop(thread, 0)
+        if times > 1:
+            _forbidden[thread] = times - 1
 
 
 def install_hook() -> None:
@@ -254,7 +284,8 @@ def install_hook() -> None:
             sys.addaudithook(_hook)
             sys.audit(_PROBE)
         _installed = True
-    if not _seen:
+        refused = not _seen
+    if refused:
         logger.warning(
             "no audit hook could be installed, another one refuses it: "
             "a wrapper that reconnects and tries again may send after its call was cancelled"
@@ -325,9 +356,10 @@ def repeat(again: Callable[[], bool]) -> None:
 
 
 def _begin_anew_after_fork() -> None:
-    global _repeater, _install_lock
+    global _repeater, _install_lock, _forbid_lock
     _repeater = _Repeater()
     _install_lock = threading.Lock()
+    _forbid_lock = threading.Lock()
     _forbidden.clear()
 
 

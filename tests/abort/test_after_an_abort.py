@@ -201,10 +201,10 @@ def test_a_thread_that_is_not_in_smtplib_is_left_alone() -> None:
 
 
 def test_a_fork_forgets_who_was_forbidden() -> None:
-    watch._forbidden.add(1)
+    watch.forbid(1)
     try:
         watch._begin_anew_after_fork()
-        assert watch._forbidden == set()
+        assert watch._forbidden == {}
     finally:
         watch.permit(1)
 

@@ -164,7 +164,7 @@ async def test_nothing_is_left_of_many_aborts() -> None:
             for number in range(2, 202):
                 await one(number)
             await until(lambda: not watch._repeater._repeating)
-            assert watch._forbidden == set()
+            assert watch._forbidden == {}
             assert watch._repeater._again == []
             await until(lambda: threading.active_count() <= threads)
             await until(lambda: not ours() - before)
@@ -194,7 +194,7 @@ async def test_nothing_is_left_of_a_cancelled_call_whose_thread_came_back_late(o
             await one()
         await until(lambda: not watch._repeater._repeating)
         await until(lambda: not ours() - before)
-        assert watch._forbidden == set()
+        assert watch._forbidden == {}
 
 
 async def test_a_wrapper_lives_no_longer_for_having_been_bridged() -> None:

@@ -311,11 +311,21 @@ async def test_result_is_disposed_of_though_the_executor_is_full(kind: Kind) -> 
     assert executor.stats().abandoned == 0
 
 
-async def test_disposal_that_the_event_loop_cannot_run_any_more_costs_no_slot(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_disposal_does_not_need_the_event_loops_executor(monkeypatch: pytest.MonkeyPatch) -> None:
     executor, connection = BoundedExecutor.shared(1), Connection()
     task = await _returned_but_not_received(executor, lambda: connection, lambda result: result.closed.set())
     refused = RuntimeError("Executor shutdown has been called")
     monkeypatch.setattr(asyncio.get_running_loop(), "run_in_executor", lambda *_: raise_(refused))
+    await cancelled(task)
+    await until(connection.closed.is_set)
+    await settled(executor)
+
+
+async def test_disposal_that_no_thread_can_be_started_for_costs_no_slot(monkeypatch: pytest.MonkeyPatch) -> None:
+    executor, connection = BoundedExecutor.shared(1), Connection()
+    task = await _returned_but_not_received(executor, lambda: connection, lambda result: result.closed.set())
+    refused = RuntimeError("can't start new thread")
+    monkeypatch.setattr("asyncsmtp_bridge.shared._thread.start_new_thread", lambda *_: raise_(refused))
     await cancelled(task)
     await settled(executor)
     assert not connection.closed.is_set()
