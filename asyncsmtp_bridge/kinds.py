@@ -59,7 +59,7 @@ def is_async(func: object) -> bool:
     return plain is not None and (
         inspect.iscoroutinefunction(plain)
         or inspect.isasyncgenfunction(plain)
-        or plain.__code__ is _ASYNC_CONTEXT_MANAGER_HELPER
+        or plain.__code__ is _ASYNC_CONTEXT_MANAGER_CODE
     )
 
 
@@ -71,7 +71,7 @@ def is_generator(func: object) -> bool:
 def makes_context_managers(func: object) -> bool:
     """Whether a function was decorated with ``contextlib.contextmanager``."""
     plain = plain_function(func)
-    return plain is not None and plain.__code__ is _CONTEXT_MANAGER_HELPER
+    return plain is not None and plain.__code__ is _CONTEXT_MANAGER_CODE
 
 
 def is_tenacitys(func: object) -> bool:
@@ -100,5 +100,5 @@ def _nothing() -> Any:
 
 
 # What contextlib's decorators make is one function of theirs, each time with another closure.
-_CONTEXT_MANAGER_HELPER = contextmanager(_nothing).__code__
-_ASYNC_CONTEXT_MANAGER_HELPER = asynccontextmanager(_nothing).__code__
+_CONTEXT_MANAGER_CODE = contextmanager(_nothing).__code__
+_ASYNC_CONTEXT_MANAGER_CODE = asynccontextmanager(_nothing).__code__
