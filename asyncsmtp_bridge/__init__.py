@@ -3,6 +3,9 @@
 async with AsyncSMTP("mail.example.org", 587) as smtp:      # smtplib.SMTP, awaitable
 await smtp.send_message(message)
 
+mailer = bridge(CorpMailer("mail.example.org"))             # an organisation's own wrapper, awaitable as it is
+await asyncio.wait_for(mailer.send(message), timeout=10)    # a deadline that ends the conversation underneath
+
 await to_thread(legacy_send, message)                       # any blocking function, with a bound that holds
 """
 
