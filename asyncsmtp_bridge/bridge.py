@@ -21,6 +21,7 @@ from .executor import BoundedExecutor
 from .face import AsyncBridge, Calls, checked_calls
 from .factory import Factory
 from .functions import made_awaitable
+from .job import name_of
 from .kinds import is_async, is_data, is_function, is_generator, is_mock, is_tenacitys, makes_context_managers
 from .proxy import Choices, bridged, face_of, own_face_of
 from .turns import turn_of
@@ -314,7 +315,7 @@ def _function(func: Any, terms: Terms, calls: Calls | None, choices: Choices) ->
             "retry= is for calls; of a generator or a context manager a part may be done when the rest fails"
         )
     if is_tenacitys(func):
-        _warn_of_tenacity([func.__qualname__])
+        _warn_of_tenacity([name_of(func)])
     return made_awaitable(func, terms, turn_of(func, calls))
 
 

@@ -169,11 +169,12 @@ class TestTenacity:
         ("target", "names"),
         [
             (decorated, ["decorated"]),
+            (functools.partial(decorated), ["decorated"]),
             (Decorated().send, ["Decorated.send"]),
             (Decorated, ["Decorated.check", "Decorated.send"]),
             (Decorated(), ["Decorated.check", "Decorated.send"]),
         ],
-        ids=["function", "method", "class", "object"],
+        ids=["function", "partial", "method", "class", "object"],
     )
     def test_it_draws_a_warning_at_the_line_that_bridges_it(self, target: Any, names: list[str]) -> None:
         line = inspect.currentframe().f_lineno + 2  # type: ignore[union-attr]
