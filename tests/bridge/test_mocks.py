@@ -11,7 +11,7 @@ from unittest import mock
 
 import pytest
 
-from asyncsmtp_bridge import AsyncSMTP, bridge
+from asyncsmtp_bridge import bridge
 
 
 class CorpMailer:
@@ -160,18 +160,6 @@ class TestMocksBridged:
         assert await proxy.send("bert") == "mocked"
         with pytest.raises(TypeError, match="unexpected"):
             await proxy.send("bert", odd=1)
-
-    async def test_one_of_an_smtp_session_gives_a_mirror(self) -> None:
-        double = mock.MagicMock(spec=smtplib.SMTP)
-        double.noop.return_value = (250, b"mocked")
-        smtp = bridge(double)
-        assert isinstance(smtp, AsyncSMTP)
-        assert await smtp.noop() == (250, b"mocked")
-
-    async def test_a_session_opened_under_a_patch_is_the_mock(self) -> None:
-        with mock.patch("smtplib.SMTP", autospec=True) as double:
-            double.return_value.noop.return_value = (250, b"mocked")
-            assert await bridge(smtplib.SMTP("mx")).noop() == (250, b"mocked")
 
     async def test_the_proxy_itself_can_be_specified(self) -> None:
         double = mock.create_autospec(bridge(CorpMailer()), instance=True)

@@ -12,7 +12,7 @@ from unittest import mock
 
 import pytest
 
-from asyncsmtp_bridge import AsyncSMTP, AsyncSMTP_SSL
+from asyncsmtp_bridge import AsyncSMTP, AsyncSMTP_SSL, bridge
 from asyncsmtp_bridge import smtplib as async_smtplib
 
 
@@ -87,3 +87,17 @@ async def test_a_mocked_session_can_be_adopted_and_left() -> None:
     async with AsyncSMTP.from_sync(session) as smtp:
         await smtp.noop()
     session.__exit__.assert_called_once()
+
+
+async def test_a_mock_of_a_session_is_bridged_to_a_mirror() -> None:
+    double = mock.MagicMock(spec=smtplib.SMTP)
+    double.noop.return_value = (250, b"mocked")
+    smtp = bridge(double)
+    assert isinstance(smtp, AsyncSMTP)
+    assert await smtp.noop() == (250, b"mocked")
+
+
+async def test_a_bridged_session_opened_under_a_patch_is_the_mock() -> None:
+    with mock.patch("smtplib.SMTP", autospec=True) as double:
+        double.return_value.noop.return_value = (250, b"mocked")
+        assert await bridge(smtplib.SMTP("mx")).noop() == (250, b"mocked")
