@@ -7,7 +7,6 @@ import smtplib
 import subprocess
 import sys
 import threading
-import time
 from typing import Any
 
 import pytest
@@ -15,6 +14,7 @@ import pytest
 from asyncsmtp_bridge import BoundedExecutor, blocking, bridge, configure
 from asyncsmtp_bridge.testing import SMTPTestServer, silence
 from asyncsmtp_bridge.watch import Phase
+from tests.hop.gate import wait_until
 
 from .told import PATIENCE, cancelled, idle, is_set, opened_at_the_end, until
 
@@ -205,8 +205,7 @@ def test_what_is_left_to_a_shared_executor_is_done_though_the_loop_ends() -> Non
 
     asyncio.run(main())
     assert closed.wait(PATIENCE)
-    while executor.stats().abandoned:
-        time.sleep(0.001)
+    wait_until(lambda: not executor.stats().abandoned)
 
 
 async def test_a_wait_within_a_wait_gives_the_outer_one_back() -> None:
