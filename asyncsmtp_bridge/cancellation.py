@@ -38,7 +38,7 @@ class CancelledCall:
     began: bool
     """Whether it had begun. If not, it never will: nothing was sent."""
     phase: Phase | None = None
-    """Where an aborted call stood in smtplib; None: not in smtplib, or it was not looked at."""
+    """Where an aborted call stood in smtplib; None: not there, or that cannot be told, or it was not looked at."""
     returned: bool = False
     """Whether it had returned, or raised, when the CancelledError came."""
     result: Any = field(default=None, repr=False)  # it may be long, and is nobody's business in a log

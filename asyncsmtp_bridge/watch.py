@@ -83,7 +83,7 @@ class Aborted(BaseException):
 
 
 def phase_of(frames: Iterable[FrameType]) -> Phase | None:
-    """Return how far a transaction has come; None if the frames are not in smtplib.
+    """Return how far a transaction has come; None if the frames are not in smtplib, or it cannot be told.
 
     Args:
         frames: Those of a stack, the innermost first.
@@ -137,7 +137,7 @@ class Position:
     """Where a thread stood when it was looked at."""
 
     phase: Phase | None
-    """How far it had come; None: not in smtplib."""
+    """How far it had come; None: not in smtplib, or that cannot be told."""
     message: Message | None
     """What it was sending, if that can be told."""
     sockets: tuple[socket.socket, ...]
