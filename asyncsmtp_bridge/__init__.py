@@ -11,13 +11,17 @@ await to_thread(legacy_send, message)                       # any blocking funct
 
 from .blocking import blocking
 from .bridge import bridge
+from .classify import classify
 from .client import AsyncLMTP, AsyncSMTP, AsyncSMTP_SSL
 from .declare import async_method
 from .defaults import configure
 from .executor import BoundedExecutor, default_executor, to_thread
 from .face import AsyncBridge
+from .outcome import DeliveryUnknown, Failure, Outcome
+from .retry import retry_testing, retry_transient
 from .slots import ExecutorFull
 from .stats import ExecutorStats
+from .strategies import retry_if_transient, wait_transient
 
 __all__ = [
     "AsyncBridge",
@@ -25,12 +29,20 @@ __all__ = [
     "AsyncSMTP",
     "AsyncSMTP_SSL",
     "BoundedExecutor",
+    "DeliveryUnknown",
     "ExecutorFull",
     "ExecutorStats",
+    "Failure",
+    "Outcome",
     "async_method",
     "blocking",
     "bridge",
+    "classify",
     "configure",
     "default_executor",
+    "retry_if_transient",
+    "retry_testing",
+    "retry_transient",
     "to_thread",
+    "wait_transient",
 ]

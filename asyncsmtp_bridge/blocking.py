@@ -14,6 +14,7 @@ from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from types import MethodType, TracebackType
 from typing import Any, ParamSpec, TypeVar, overload
 
+from .arguments import Arguments
 from .call import Terms, nothing, perform_here
 from .executor import slots_of
 from .face import AsyncBridge
@@ -23,7 +24,7 @@ from .kinds import is_function, is_generator, is_mock, makes_context_managers
 from .lane import Lane
 from .proxy import Choices, Proxy
 from .slots import ExecutorFull
-from .steps import Arguments, as_it_is, has_begun
+from .steps import as_it_is, has_begun
 
 P = ParamSpec("P")
 R = TypeVar("R")

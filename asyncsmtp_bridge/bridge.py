@@ -72,27 +72,51 @@ def bridge(
 
 @overload
 def bridge(  # pyright: ignore[reportOverlappingOverload]
-    target: smtplib.SMTP_SSL, *, executor: BoundedExecutor | None = None, on_cancel: OnCancel = "abort"
+    target: smtplib.SMTP_SSL,
+    *,
+    executor: BoundedExecutor | None = None,
+    on_cancel: OnCancel = "abort",
+    retry: Retry | None = None,
 ) -> AsyncSMTP_SSL: ...
 @overload
 def bridge(
-    target: smtplib.LMTP, *, executor: BoundedExecutor | None = None, on_cancel: OnCancel = "abort"
+    target: smtplib.LMTP,
+    *,
+    executor: BoundedExecutor | None = None,
+    on_cancel: OnCancel = "abort",
+    retry: Retry | None = None,
 ) -> AsyncLMTP: ...
 @overload
 def bridge(
-    target: smtplib.SMTP, *, executor: BoundedExecutor | None = None, on_cancel: OnCancel = "abort"
+    target: smtplib.SMTP,
+    *,
+    executor: BoundedExecutor | None = None,
+    on_cancel: OnCancel = "abort",
+    retry: Retry | None = None,
 ) -> AsyncSMTP: ...
 @overload
 def bridge(  # pyright: ignore[reportOverlappingOverload]
-    target: type[smtplib.SMTP_SSL], *, executor: BoundedExecutor | None = None, on_cancel: OnCancel = "abort"
+    target: type[smtplib.SMTP_SSL],
+    *,
+    executor: BoundedExecutor | None = None,
+    on_cancel: OnCancel = "abort",
+    retry: Retry | None = None,
 ) -> Callable[..., AsyncSMTP_SSL]: ...
 @overload
 def bridge(
-    target: type[smtplib.LMTP], *, executor: BoundedExecutor | None = None, on_cancel: OnCancel = "abort"
+    target: type[smtplib.LMTP],
+    *,
+    executor: BoundedExecutor | None = None,
+    on_cancel: OnCancel = "abort",
+    retry: Retry | None = None,
 ) -> Callable[..., AsyncLMTP]: ...
 @overload
 def bridge(
-    target: type[smtplib.SMTP], *, executor: BoundedExecutor | None = None, on_cancel: OnCancel = "abort"
+    target: type[smtplib.SMTP],
+    *,
+    executor: BoundedExecutor | None = None,
+    on_cancel: OnCancel = "abort",
+    retry: Retry | None = None,
 ) -> Callable[..., AsyncSMTP]: ...
 @overload
 def bridge(
@@ -253,10 +277,10 @@ def _object(target: Any, terms: Terms, calls: Calls | None, choices: Choices) ->
     kind = target if inspect.isclass(target) else type(target)
     own = own_face_of(target)
     if own is not None:
-        if calls == "concurrent" or choices != Choices() or terms.retry is not None:
+        if calls == "concurrent" or choices != Choices():
             raise TypeError(
                 f"{kind.__name__} is a class of smtplib's: bridge() makes the mirror of it, one conversation with its "
-                "methods as they are; of the options, executor= and on_cancel= apply"
+                "methods as they are; of the options, executor=, on_cancel= and retry= apply"
             )
         return own.construct(target, terms) if kind is target else own.adopt(target, terms)
     _warn_of_tenacity(face_of(kind, choices)._tenacitys)

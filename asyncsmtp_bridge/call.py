@@ -7,6 +7,7 @@ and as the last thing that is done with an object. It does not know what is call
 from __future__ import annotations
 
 import asyncio
+import functools
 import inspect
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from . import defaults, watch
 from .cancellation import ON_CANCEL, OnCancel, note, reached_through, settle, settle_from_thread
 from .executor import BoundedExecutor, slots_of
 from .job import WITHDRAWN, BlockingJob, ClosingJob, LaneJob, logger
+from .record import Record
 from .watch import Aborted
 
 Retry = Callable[[Callable[..., Coroutine[Any, Any, Any]]], Callable[..., Coroutine[Any, Any, Any]]]
@@ -41,9 +43,15 @@ class Terms:
         self.retried(_probe)
 
     def retried(self, call: Callable[..., Coroutine[Any, Any, Any]]) -> Callable[..., Coroutine[Any, Any, Any]]:
-        """Return the coroutine function as the policy has it; waiting between attempts holds no thread and no lane."""
-        if self.retry is None:
-            return call
+        """Return the coroutine function as the policy has it; waiting between attempts holds no thread and no lane.
+
+        What is sent in each attempt is recorded, and the exception that ends it has the record.
+        """
+        return call if self.retry is None else self.decorated(_recorded(call))
+
+    def decorated(self, call: Callable[..., Coroutine[Any, Any, Any]]) -> Callable[..., Coroutine[Any, Any, Any]]:
+        """Return the coroutine function as the policy has it, which is to be known to send one message at most."""
+        assert self.retry is not None  # noqa: S101 - that there is one was asked before
         try:
             decorated: Any = self.retry(call)
         except Exception as error:
@@ -59,6 +67,18 @@ class Terms:
             )
         made: Callable[..., Coroutine[Any, Any, Any]] = decorated
         return made
+
+
+def _recorded(call: Callable[..., Coroutine[Any, Any, Any]]) -> Callable[..., Coroutine[Any, Any, Any]]:
+    @functools.wraps(call)
+    async def attempt(*args: Any, **kwargs: Any) -> Any:
+        waiting = call(*args, **kwargs)
+        del args, kwargs  # not to be seen in this frame's variables by whoever collects them
+        watch.keep_record("a retried call")
+        with Record():
+            return await waiting
+
+    return attempt
 
 
 async def _probe() -> None:

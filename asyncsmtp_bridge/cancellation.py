@@ -12,39 +12,18 @@ import asyncio
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from threading import get_ident
 from typing import Any, Literal
 
 from . import defaults, watch
 from .job import RUNNING, WITHDRAWN, LaneJob, call_on_loop, logger
-from .watch import Phase, Position
+from .outcome import CancelledCall
+from .phase import Phase
+from .watch import Position
 
 OnCancel = Literal["abort", "wait", "abandon"]
 
 ON_CANCEL: tuple[OnCancel, ...] = ("abort", "wait", "abandon")
-
-
-@dataclass(frozen=True)
-class CancelledCall:
-    """What is known of a call whose awaiter was cancelled: the attribute ``call`` of the CancelledError.
-
-    A TimeoutError has that CancelledError in its chain (``__cause__``, ``__context__``). Where a second cancel ended
-    the wait, the last CancelledError has it.
-    """
-
-    function: str
-    """What was called."""
-    began: bool
-    """Whether it had begun. If not, it never will: nothing was sent."""
-    phase: Phase | None = None
-    """Where an aborted call stood in smtplib; None: not there, or that cannot be told, or it was not looked at."""
-    returned: bool = False
-    """Whether it had returned, or raised, when the CancelledError came."""
-    result: Any = field(default=None, repr=False)  # it may be long, and is nobody's business in a log
-    """What it returned."""
-    error: BaseException | None = None
-    """What it raised; after an abort mostly that the connection was lost."""
 
 
 async def settle(job: LaneJob, on_cancel: OnCancel, interrupt: Callable[[], object]) -> CancelledCall:
@@ -151,9 +130,9 @@ class _End:
         """Say what is known by now."""
         phase = None if self.position is None else self.position.phase
         if self._came is None:
-            return CancelledCall(self.name, True, phase)
+            return CancelledCall(self.name, True, phase, aborted=self.is_forbidden)
         result, error = self._came
-        return CancelledCall(self.name, True, phase, True, result, error)
+        return CancelledCall(self.name, True, phase, True, result, error, self.is_forbidden)
 
 
 async def _come_what_may(back: asyncio.Future[None]) -> None:

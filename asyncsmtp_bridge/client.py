@@ -25,12 +25,13 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast, overload
 
 from . import session
-from .call import Terms, conclude, conclude_soon, leave
+from .call import Retry, Terms, conclude, conclude_soon, leave
 from .cancellation import OnCancel
 from .declare import async_method, attribute, plain_method
 from .executor import BoundedExecutor
 from .face import UNMADE, AsyncBridge
 from .job import ClosingJob, LaneJob
+from .owed import PARAMETERS, Attempt, Owed
 from .proxy import OwnFace, has_own_face
 from .watch import shut_down_socket
 
@@ -66,6 +67,10 @@ class AsyncSMTP(AsyncBridge[smtplib.SMTP]):
         on_cancel: What becomes of a running call when its awaiter is cancelled: ``"abort"``, as above; ``"wait"``: it
             runs to its end, and the CancelledError comes then; ``"abandon"``: the CancelledError comes at once, and it
             runs on.
+        retry: A policy, such as `retry_transient`, or a decorator of tenacity's, that connecting and sending are put
+            through. ``sendmail`` and ``send_message`` send again to those only who were refused for now, as long as
+            there is a session, and return or raise the final refusals; ``send_message`` sets Message-ID and Date, on a
+            copy, where the message has none. A message that may have been delivered raises `DeliveryUnknown`.
         smtp_class: An organisation's own subclass of `smtplib.SMTP`, made in place of it; the arguments are then its
             own. It is looked up, like `smtplib.SMTP` itself, when the connection is made.
 
@@ -89,6 +94,7 @@ class AsyncSMTP(AsyncBridge[smtplib.SMTP]):
             *,
             executor: BoundedExecutor | None = None,
             on_cancel: OnCancel = "abort",
+            retry: Retry | None = None,
         ) -> None: ...
         @overload
         def __init__(
@@ -97,6 +103,7 @@ class AsyncSMTP(AsyncBridge[smtplib.SMTP]):
             smtp_class: Callable[..., smtplib.SMTP],
             executor: BoundedExecutor | None = None,
             on_cancel: OnCancel = "abort",
+            retry: Retry | None = None,
             **kwargs: Any,
         ) -> None: ...
 
@@ -105,13 +112,14 @@ class AsyncSMTP(AsyncBridge[smtplib.SMTP]):
         *args: Any,
         executor: BoundedExecutor | None = None,
         on_cancel: OnCancel = "abort",
+        retry: Retry | None = None,
         smtp_class: Callable[..., smtplib.SMTP] | None = None,
         **kwargs: Any,
     ) -> None:
         self._construction = session.Construction(self._stdlib_name, smtp_class, args, kwargs)
         del args, kwargs
         self._construction.check()
-        self._begin(Terms(executor, on_cancel))
+        self._begin(Terms(executor, on_cancel, retry))
 
     # How the session is made; what was written to it before; what `async with` was entered with, where the target is
     # what its __enter__ returned, mostly the same object.
@@ -126,6 +134,7 @@ class AsyncSMTP(AsyncBridge[smtplib.SMTP]):
         *,
         executor: BoundedExecutor | None = None,
         on_cancel: OnCancel = "abort",
+        retry: Retry | None = None,
     ) -> Self:
         """Adopt a synchronous session, connected or not.
 
@@ -136,6 +145,7 @@ class AsyncSMTP(AsyncBridge[smtplib.SMTP]):
             existing: The session.
             executor: Where its methods run; the default executor if left out.
             on_cancel: As for the class.
+            retry: As for the class.
 
         Raises:
             TypeError: It is no `smtplib.SMTP`.
@@ -146,7 +156,7 @@ class AsyncSMTP(AsyncBridge[smtplib.SMTP]):
                 "in a test, MagicMock(spec=smtplib.SMTP) passes for one"
             )
         self = cls.__new__(cls)  # not __init__, which may have other parameters in a subclass
-        self._begin(Terms(executor, on_cancel), existing)
+        self._begin(Terms(executor, on_cancel, retry), existing)
         return self
 
     # The methods, in the order of smtplib's documentation.
@@ -265,6 +275,43 @@ class AsyncSMTP(AsyncBridge[smtplib.SMTP]):
             return await self._open()
         return self.__wrapped__
 
+    # Policies. Each method sends one message at most, so nothing needs to be recorded for them.
+
+    async def _open(self) -> smtplib.SMTP:
+        if self._kept or self._terms.retry is None:
+            return await super()._open()
+        opened: smtplib.SMTP = await self._terms.decorated(super()._open)()
+        return opened
+
+    def _retried(self, attempt: Attempt) -> Attempt:
+        if self._terms.retry is None or attempt.__name__ not in ("connect", *PARAMETERS):
+            return attempt
+        known: dict[Attempt, Attempt] = vars(self).setdefault("_policies", {})
+        if attempt not in known:
+            decorated = self._terms.decorated
+            known[attempt] = decorated(attempt) if attempt.__name__ == "connect" else self._owing(attempt)
+        return known[attempt]
+
+    def _owing(self, attempt: Attempt) -> Attempt:
+        async def send(owed: Owed) -> Any:
+            return await owed.send(self)
+
+        retried = self._terms.decorated(send)
+
+        async def call(_: AsyncSMTP, *args: Any, **kwargs: Any) -> Any:
+            owed = Owed(attempt, self._is_connected, args, kwargs)
+            del args, kwargs
+            try:
+                returned = await retried(owed)
+            except Exception as error:
+                return owed.result_of(error)
+            return owed.result(returned)
+
+        return call
+
+    def _is_connected(self) -> bool:
+        return getattr(self._target, "sock", None) is not None
+
     def _get(self, name: str) -> Any:
         if self._target is not UNMADE or self._connects:
             return super()._get(name)
@@ -336,6 +383,7 @@ class AsyncSMTP_SSL(AsyncSMTP):  # noqa: N801 - smtplib's name
         context: The TLS context; ``configure(tls_context=...)`` or the system's trust store if left out.
         executor: As for `AsyncSMTP`.
         on_cancel: As for `AsyncSMTP`.
+        retry: As for `AsyncSMTP`.
         smtp_class: As for `AsyncSMTP`.
     """
 
@@ -357,6 +405,7 @@ class AsyncSMTP_SSL(AsyncSMTP):  # noqa: N801 - smtplib's name
             context: ssl.SSLContext | None = None,
             executor: BoundedExecutor | None = None,
             on_cancel: OnCancel = "abort",
+            retry: Retry | None = None,
         ) -> None: ...
         @overload
         def __init__(
@@ -365,6 +414,7 @@ class AsyncSMTP_SSL(AsyncSMTP):  # noqa: N801 - smtplib's name
             smtp_class: Callable[..., smtplib.SMTP],
             executor: BoundedExecutor | None = None,
             on_cancel: OnCancel = "abort",
+            retry: Retry | None = None,
             **kwargs: Any,
         ) -> None: ...
         def __init__(self, *args: Any, **kwargs: Any) -> None: ...
@@ -381,6 +431,7 @@ class AsyncLMTP(AsyncSMTP):
         timeout: As for `AsyncSMTP`; mind that smtplib has the last two in another order here.
         executor: As for `AsyncSMTP`.
         on_cancel: As for `AsyncSMTP`.
+        retry: As for `AsyncSMTP`.
         smtp_class: As for `AsyncSMTP`.
     """
 
@@ -401,6 +452,7 @@ class AsyncLMTP(AsyncSMTP):
             *,
             executor: BoundedExecutor | None = None,
             on_cancel: OnCancel = "abort",
+            retry: Retry | None = None,
         ) -> None: ...
         @overload
         def __init__(
@@ -409,6 +461,7 @@ class AsyncLMTP(AsyncSMTP):
             smtp_class: Callable[..., smtplib.SMTP],
             executor: BoundedExecutor | None = None,
             on_cancel: OnCancel = "abort",
+            retry: Retry | None = None,
             **kwargs: Any,
         ) -> None: ...
         def __init__(self, *args: Any, **kwargs: Any) -> None: ...
@@ -422,6 +475,7 @@ def _add_signature(mirror: type[AsyncSMTP], original: type) -> None:
         for name, default, annotation in (
             ("executor", None, "BoundedExecutor | None"),
             ("on_cancel", "abort", "OnCancel"),
+            ("retry", None, "Retry | None"),
             ("smtp_class", None, "Callable[..., smtplib.SMTP] | None"),
         )
     ]
@@ -441,13 +495,15 @@ def _mirror_of(kind: type) -> type[AsyncSMTP]:
 
 
 def _adopt(existing: smtplib.SMTP, terms: Terms) -> AsyncSMTP:
-    return _mirror_of(type(existing)).from_sync(existing, executor=terms.executor, on_cancel=terms.on_cancel)
+    return _mirror_of(type(existing)).from_sync(
+        existing, executor=terms.executor, on_cancel=terms.on_cancel, retry=terms.retry
+    )
 
 
 def _construct(kind: type[smtplib.SMTP], terms: Terms) -> Callable[..., AsyncSMTP]:
     smtp_class = None if kind in (session.SMTP, session.SMTP_SSL, session.LMTP) else kind
     make = cast("Callable[..., AsyncSMTP]", _mirror_of(kind))
-    return partial(make, executor=terms.executor, on_cancel=terms.on_cancel, smtp_class=smtp_class)
+    return partial(make, executor=terms.executor, on_cancel=terms.on_cancel, retry=terms.retry, smtp_class=smtp_class)
 
 
 has_own_face(session.SMTP, OwnFace(_adopt, _construct))

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
+from .arguments import Arguments
 from .call import Terms
 from .face import Calls
 from .functions import made_awaitable
 from .kinds import is_function
 from .proxy import Choices, bridged, close_if_new, to_be_made
-from .steps import Arguments
 from .turns import turn_of
 
 if TYPE_CHECKING:

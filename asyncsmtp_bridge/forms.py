@@ -15,9 +15,10 @@ from collections.abc import Callable, Coroutine, Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from .arguments import Arguments
 from .job import LaneJob
 from .kinds import is_async, is_generator, makes_context_managers
-from .steps import Arguments, AsyncContextManager, Present, Steps, walker
+from .steps import AsyncContextManager, Present, Steps, walker
 
 if TYPE_CHECKING:
     from .face import AsyncBridge

@@ -13,11 +13,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from .arguments import Arguments
 from .call import Terms, nothing, perform
 from .job import LaneJob, name_of
 from .kinds import is_async, is_generator, makes_context_managers
 from .lane import Lane
-from .steps import Arguments, AsyncContextManager, Present, Steps, as_it_is, walker
+from .steps import AsyncContextManager, Present, Steps, as_it_is, walker
 
 Turn = Callable[[tuple[Any, ...]], Lane | None]
 """Says in which lane a call has its turn, if in any, by its positional arguments."""

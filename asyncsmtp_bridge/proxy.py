@@ -20,13 +20,14 @@ from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
+from .arguments import Arguments
 from .call import Terms
 from .declare import attribute
 from .face import UNMADE, AsyncBridge, Calls
 from .forms import Form, a_call, a_reading, a_walk_through, form_of, install
 from .kinds import is_data, is_function, is_mock, is_tenacitys
 from .lane import shares_lane
-from .steps import Arguments, AsyncContextManager
+from .steps import AsyncContextManager
 
 T = TypeVar("T")
 

@@ -81,7 +81,8 @@ class Construction:
         if problem:
             name = getattr(self.make, "__name__", repr(self.make))
             raise TypeError(
-                f"{name}: {problem}; the mirror takes what smtplib takes, and executor=, on_cancel= and smtp_class="
+                f"{name}: {problem}; "
+                "the mirror takes what smtplib takes, and executor=, on_cancel=, retry= and smtp_class="
             )
 
     @property

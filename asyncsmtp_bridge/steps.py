@@ -19,6 +19,7 @@ from types import TracebackType
 from typing import Any, Generic, TypeVar
 
 from . import watch
+from .arguments import Arguments
 from .call import Terms, conclude, conclude_soon, leave, nothing, perform
 from .job import ClosingJob, LaneJob
 from .lane import Lane
@@ -92,28 +93,6 @@ class Steps:
 
 def _inside(context: contextvars.Context, func: Callable[[Any], object]) -> Callable[[Any], object]:
     return lambda result: context.run(func, result)
-
-
-class Arguments:
-    """Those of a call, in one opaque object: they may hold a password, and frames are shown by error trackers."""
-
-    def __init__(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        self._args = args
-        self._kwargs = kwargs
-
-    def take_first(self) -> Any:
-        """Take the first positional argument: the ``self`` of a method."""
-        first, *others = self._args
-        self._args = tuple(others)
-        return first
-
-    def turn(self, choose: Callable[[tuple[Any, ...]], Lane | None]) -> Lane | None:
-        """Return the lane that is chosen by the positional arguments."""
-        return choose(self._args)
-
-    def __call__(self, func: Callable[..., Any]) -> Any:
-        """Call a function with them."""
-        return func(*self._args, **self._kwargs)
 
 
 Present = Callable[[Any], Any]

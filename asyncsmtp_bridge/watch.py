@@ -10,7 +10,8 @@ the thread is back, since the thread may just then be between two sockets.
 
 A wrapper that connects again and sends once more would still deliver. So, from the first abort of the process on, an
 audit hook raises in a thread that was forbidden to go on, at ``smtplib.connect`` and ``smtplib.send``. Before that
-there is no hook: once installed it slows some operations of the interpreter for good.
+there is no hook, unless a retry policy needs one (`asyncsmtp_bridge.record`): once installed it slows some operations
+of the interpreter for good.
 
 Objects of other people are on the stack, too. They are told by their types, and nothing of theirs is called: a property
 could block, or take a lock that the thread holds.
@@ -19,27 +20,23 @@ could block, or take a lock that the thread holds.
 from __future__ import annotations
 
 import _thread
-import dis
-import enum
-import functools
 import logging
 import os
-import smtplib
 import socket
 import sys
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from email.message import Message
 from threading import get_ident
-from types import CodeType, FrameType
+from types import FrameType
 from typing import Any
 
-logger = logging.getLogger("asyncsmtp_bridge")
+from . import defaults, record
+from .phase import SMTP, Phase, in_smtplib, message_in, phase_of, session_of
 
-# As it is when this is imported: a test may patch smtplib.SMTP with something that is no class.
-_SMTP = smtplib.SMTP
+logger = logging.getLogger("asyncsmtp_bridge")
 
 INTERVAL = 0.005
 """Seconds between the first attempts to make a thread return."""
@@ -48,88 +45,8 @@ LONGEST_INTERVAL = 0.1
 """Seconds between attempts, when a thread does not return for long."""
 
 
-class Phase(enum.Enum):
-    """How far a transaction has come (RFC 5321, section 3)."""
-
-    CONNECTING = "connecting"
-    """The connection is being made."""
-    GREETING = "greeting"
-    """The greeting is awaited, or the session set up: EHLO, STARTTLS, AUTH."""
-    ENVELOPE = "envelope"
-    """Reverse-path and recipients are being given."""
-    DATA_COMMAND = "data command"
-    """The server is being asked to take the content."""
-    CONTENT_BEGUN = "content begun"
-    """The content is being sent. A server that has only a part of it delivers nothing; but that the last part has left
-    cannot be seen from outside before the thread goes on."""
-    CONTENT_SENT = "content sent"
-    """The content was sent, and its reply is awaited: the message may have been delivered."""
-    BETWEEN = "between messages"
-    """Another command: NOOP, RSET, VRFY, QUIT. What a wrapper sent before it is not known."""
-
-
-# Verbs after which a message can be thought of as done with, or not begun.
-_BETWEEN = {"noop", "rset", "quit", "vrfy", "verify", "expn", "help", "close", "__exit__"}
-
-_PHASES = {
-    **dict.fromkeys(("__init__", "connect", "_get_socket"), Phase.CONNECTING),
-    **dict.fromkeys(("helo", "ehlo", "ehlo_or_helo_if_needed", "starttls", "auth", "login"), Phase.GREETING),
-    **dict.fromkeys(("mail", "rcpt", "sendmail", "send_message"), Phase.ENVELOPE),
-}
-
-
 class Aborted(BaseException):
     """Raised at the next step of SMTP in a thread that was forbidden any; no handler for errors shall catch it."""
-
-
-def phase_of(frames: Iterable[FrameType]) -> Phase | None:
-    """Return how far a transaction has come; None if the frames are not in smtplib, or it cannot be told.
-
-    Args:
-        frames: Those of a stack, the innermost first.
-    """
-    phase: Phase | None = None
-    inner = ""
-    sending = False
-    for frame in frames:
-        name = frame.f_code.co_name
-        if not _in_smtplib(frame):
-            if _session_of(frame) is not None:
-                # A class of sessions with ways of its own.
-                if name == "data":
-                    return Phase.CONTENT_BEGUN
-                if name in _LAST_STEPS and not sending:
-                    return None  # before it, or after: nobody can tell
-                if not inner and phase is None and name != "__init__":
-                    phase = _PHASES.get(name)
-            continue
-        sending = sending or name in _LAST_STEPS
-        if name == "data":
-            # data() names the content `q` when it is ready to be sent, which is after the reply to DATA.
-            if "q" not in frame.f_locals:
-                return Phase.DATA_COMMAND
-            return Phase.CONTENT_SENT if inner == "getreply" else Phase.CONTENT_BEGUN
-        if name in _LAST_STEPS and inner != _LAST_STEPS[name] and _is_past(frame, _LAST_STEPS[name]):
-            return Phase.CONTENT_SENT  # and perhaps answered: the thread will know, but has not said so yet
-        if phase is None:
-            phase = Phase.GREETING if (name, inner) == ("connect", "getreply") else _PHASES.get(name)
-        inner = name
-    # A wrapper that speaks SMTP itself, by send() and getreply(), may be anywhere.
-    return phase or (Phase.BETWEEN if inner in _BETWEEN else None)
-
-
-_LAST_STEPS = {"sendmail": "data", "send_message": "sendmail"}
-"""What these methods do last of all."""
-
-
-def _is_past(frame: FrameType, step: str) -> bool:
-    """Whether a method of smtplib has come to the call of its last step, or beyond."""
-    return frame.f_lasti > _offset_of(frame.f_code, step)
-
-
-@functools.cache
-def _offset_of(code: CodeType, name: str) -> int:
-    return max((each.offset for each in dis.get_instructions(code) if each.argval == name), default=sys.maxsize)
 
 
 @dataclass(frozen=True)
@@ -155,34 +72,17 @@ def look(thread: int) -> Position:
     while frame is not None and frame.f_globals.get("__name__") not in _WORKERS:
         frames.append(frame)
         frame = frame.f_back
-    phase = phase_of(frames)
+    phase = phase_of([(frame, frame.f_lasti) for frame in frames])
     if phase in (Phase.ENVELOPE, Phase.DATA_COMMAND) and not _can_be_held(frames):
         # It goes on while it is looked at, and before its socket is shut down: that may be time enough.
         phase = Phase.CONTENT_BEGUN
-    return Position(phase, _message_in(frames), tuple(_sockets_in(frames)))
-
-
-def _in_smtplib(frame: FrameType) -> bool:
-    return frame.f_globals.get("__name__") == "smtplib"
-
-
-def _session_of(frame: FrameType) -> smtplib.SMTP | None:
-    found = frame.f_locals.get("self")
-    return found if issubclass(type(found), _SMTP) else None
-
-
-def _message_in(frames: list[FrameType]) -> Message | None:
-    for frame in frames:
-        if frame.f_code.co_name == "send_message" and _in_smtplib(frame):
-            found = frame.f_locals.get("msg")
-            return found if issubclass(type(found), Message) else None
-    return None
+    return Position(phase, message_in(frames), tuple(_sockets_in(frames)))
 
 
 def _innermost_session(frames: list[FrameType]) -> int | None:
     for index, frame in enumerate(frames):
         # Not asked for its truth value, which a class may define.
-        if _in_smtplib(frame) and _session_of(frame) is not None:
+        if in_smtplib(frame) and session_of(frame) is not None:
             return index
     return None
 
@@ -192,21 +92,21 @@ def _can_be_held(frames: list[FrameType]) -> bool:
     innermost = _innermost_session(frames)
     if not _seen or innermost is None:
         return False
-    bases = type(_session_of(frames[innermost])).__mro__
-    return not any("send" in vars(base) for base in bases[: bases.index(_SMTP)])
+    bases = type(session_of(frames[innermost])).__mro__
+    return not any("send" in vars(base) for base in bases[: bases.index(SMTP)])
 
 
 def _sockets_in(frames: list[FrameType]) -> list[socket.socket]:
     innermost = _innermost_session(frames)
     if innermost is None:
         return []  # what it is blocked on is nobody's business here
-    session = _session_of(frames[innermost])
+    session = session_of(frames[innermost])
     found = [object.__getattribute__(session, "__dict__").get("sock")]
     for frame in reversed(frames[:innermost]):
         # What smtplib itself calls, or a method of the session; not what a method does besides, on a socket of its own.
         if frame.f_globals.get("__name__") in ("socket", "ssl"):
             found += [frame.f_locals.get("sock"), frame.f_locals.get("self")]
-        elif not _in_smtplib(frame) and _session_of(frame) is not session:
+        elif not in_smtplib(frame) and session_of(frame) is not session:
             break
     return [each for each in found if issubclass(type(each), socket.socket)]
 
@@ -287,8 +187,8 @@ def install_hook() -> None:
         refused = not _seen
     if refused:
         logger.warning(
-            "no audit hook could be installed, another one refuses it: "
-            "a wrapper that reconnects and tries again may send after its call was cancelled"
+            "no audit hook could be installed, another one refuses it: a wrapper that reconnects and tries again may "
+            "send after its call was cancelled, and a retried call that sends several messages may send some twice"
         )
 
 
@@ -300,9 +200,20 @@ def _hook(event: str, args: tuple[object, ...]) -> None:
             with suppress(Exception):
                 shut_down_socket(object.__getattribute__(args[0], "__dict__").get("sock"))
             raise Aborted
+        with suppress(Exception):
+            record.note(event, args)
     elif event == _PROBE:
         global _seen
-        _seen = True
+        _seen = record.kept = True
+
+
+def keep_record(user: str) -> None:
+    """Have a record kept of the contents that are begun (`asyncsmtp_bridge.record`), from now on.
+
+    No effect if that was declined by ``configure(audit_hook=False)``.
+    """
+    if not _installed and defaults.in_force(user).audit_hook:
+        install_hook()
 
 
 class _Repeater:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..watch import Phase, phase_of
+from ..phase import Phase, phase_of, places_in
 from .message import MessageFile
 
 
@@ -157,8 +157,7 @@ def content_begun(error: BaseException) -> bool:
 
     smtplib's exceptions do not tell, their tracebacks do. A refused content is raised by the caller of ``data()``.
     """
-    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
-    phase = phase_of(reversed(frames))
+    phase = phase_of(reversed(places_in(error.__traceback__)))
     if isinstance(error, smtplib.SMTPDataError):
         return phase not in (None, Phase.DATA_COMMAND)
     return phase in (Phase.CONTENT_BEGUN, Phase.CONTENT_SENT)

@@ -22,9 +22,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from asyncsmtp_bridge import AsyncSMTP, BoundedExecutor, bridge
-from asyncsmtp_bridge.cancellation import CancelledCall
+from asyncsmtp_bridge.outcome import CancelledCall
+from asyncsmtp_bridge.phase import Phase
 from asyncsmtp_bridge.testing import SMTPTestServer
-from asyncsmtp_bridge.watch import Phase
 
 from .told import idle, told
 

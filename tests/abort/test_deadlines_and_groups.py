@@ -11,8 +11,8 @@ import anyio
 import pytest
 
 from asyncsmtp_bridge import AsyncSMTP, BoundedExecutor, bridge, configure
+from asyncsmtp_bridge.phase import Phase
 from asyncsmtp_bridge.testing import SMTPTestServer, hold, silence
-from asyncsmtp_bridge.watch import Phase
 
 from .targets import SENDER, Sending, Waiting, as_an_object, each_bridge
 from .told import PATIENCE, idle, opened_at_the_end, told

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from asyncsmtp_bridge import AsyncSMTP, BoundedExecutor, bridge, configure, watch
-from asyncsmtp_bridge.cancellation import CancelledCall
 from asyncsmtp_bridge.executor import slots_of
+from asyncsmtp_bridge.outcome import CancelledCall
+from asyncsmtp_bridge.phase import Phase
 from asyncsmtp_bridge.testing import Fault, SMTPTestServer, hold, silence
-from asyncsmtp_bridge.watch import Phase
 
 from .targets import SENDER, Sending, Waiting, as_an_object, each_answer, each_bridge
 from .told import cancelled, idle, is_set, opened_at_the_end, told, told_at_the_end, until

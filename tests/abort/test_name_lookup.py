@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from asyncsmtp_bridge import AsyncSMTP, BoundedExecutor, configure
+from asyncsmtp_bridge.phase import Phase
 from asyncsmtp_bridge.testing import SMTPTestServer
-from asyncsmtp_bridge.watch import Phase
 
 from .targets import Sending, each_bridge
 from .told import PATIENCE, cancelled, idle, is_set, opened_at_the_end

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from asyncsmtp_bridge import BoundedExecutor, blocking, bridge, configure
+from asyncsmtp_bridge.phase import Phase
 from asyncsmtp_bridge.testing import SMTPTestServer, silence
-from asyncsmtp_bridge.watch import Phase
 from tests.hop.gate import wait_until
 
 from .told import PATIENCE, cancelled, idle, is_set, opened_at_the_end, until

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from asyncsmtp_bridge import BoundedExecutor, configure
-from asyncsmtp_bridge.cancellation import CancelledCall
+from asyncsmtp_bridge.outcome import CancelledCall
 from asyncsmtp_bridge.testing import SMTPTestServer, hold, silence
 
 from .targets import Observer, Sending, Waiting, as_an_object, each_answer, each_bridge, each_serial_bridge

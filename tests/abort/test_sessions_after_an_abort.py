@@ -15,8 +15,8 @@ from unittest import mock
 import pytest
 
 from asyncsmtp_bridge import AsyncSMTP, BoundedExecutor, bridge, configure, watch
+from asyncsmtp_bridge.phase import Phase
 from asyncsmtp_bridge.testing import SMTPTestServer, hold
-from asyncsmtp_bridge.watch import Phase
 
 from .targets import SENDER
 from .told import PATIENCE, cancelled, idle, is_set, opened_at_the_end

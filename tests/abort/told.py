@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from asyncsmtp_bridge import BoundedExecutor
-from asyncsmtp_bridge.cancellation import CancelledCall
+from asyncsmtp_bridge.outcome import CancelledCall
 
 PATIENCE = 20.0
 

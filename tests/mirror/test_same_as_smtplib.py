@@ -46,6 +46,7 @@ def test_the_constructor_takes_what_smtplib_takes_and_a_few_more(mirror: type, o
     parameters = dict(inspect.signature(mirror).parameters)
     assert parameters.pop("executor").kind is inspect.Parameter.KEYWORD_ONLY
     assert parameters.pop("on_cancel").default == "abort"
+    assert parameters.pop("retry").kind is inspect.Parameter.KEYWORD_ONLY
     assert parameters.pop("smtp_class").kind is inspect.Parameter.KEYWORD_ONLY
     assert parameters == dict(inspect.signature(original).parameters)
 

@@ -1,0 +1,130 @@
+"""What is still owed: one message, of which some recipients have got it, and others may be asked for again.
+
+Owns how a policy is put on ``sendmail`` and ``send_message`` of a mirror: who has got the message is not sent to again,
+and who was refused for good is not asked for again. It does not know how a policy decides, or waits.
+"""
+
+from __future__ import annotations
+
+import smtplib
+from collections.abc import Callable, Coroutine
+from email.message import Message
+from typing import Any
+
+from .classify import classify, judged
+from .identity import identified
+from .job import logger
+from .outcome import DeliveryUnknown, Outcome, StillOwed
+from .retry import delivery_unknown
+
+Attempt = Callable[..., Coroutine[Any, Any, Any]]
+Reply = tuple[int, bytes]
+
+PARAMETERS = {"sendmail": ("from_addr", "to_addrs", "msg"), "send_message": ("msg", "from_addr", "to_addrs")}
+"""What the methods take, as far as it is looked at, by position or by name."""
+
+
+class Owed:
+    """A message on its way to those who have not got it yet.
+
+    Args:
+        attempt: The method of the mirror, without a policy.
+        is_connected: Whether the session can be used for another attempt.
+        args: The arguments of the call.
+        kwargs: Those given by name.
+    """
+
+    def __init__(
+        self, attempt: Attempt, is_connected: Callable[[], bool], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> None:
+        self._attempt = attempt
+        self._is_connected = is_connected
+        self._args = list(args)
+        self._kwargs = dict(kwargs)
+        self._names = PARAMETERS[attempt.__name__]
+        self._replace("msg", lambda message: identified(message) if isinstance(message, Message) else message)
+        # Whether some have got it; who has not and may get it, None for all; the last reply about each of those.
+        self._is_delivered = False
+        self._owed: list[str] | None = None
+        self._refused: dict[str, Reply] = {}
+        # What ended an attempt after which no other can be made.
+        self._end: Exception | None = None
+
+    def _replace(self, name: str, new: Callable[[Any], Any]) -> None:
+        position = self._names.index(name)
+        if position < len(self._args):
+            self._args[position] = new(self._args[position])
+        elif name in self._kwargs or name == "to_addrs":
+            self._kwargs[name] = new(self._kwargs.get(name))
+
+    async def send(self, bridge: Any) -> Any:
+        """Make an attempt, and return what comes of it, if no other is to follow.
+
+        Raises:
+            StillOwed: Some were refused for now.
+            Exception: What the attempt failed with, where the session is still there for another one.
+        """
+        if self._owed is not None:
+            self._replace("to_addrs", lambda _: list(self._owed or ()))
+        try:
+            refused = await self._attempt(bridge, *self._args, **self._kwargs)
+        except smtplib.SMTPRecipientsRefused as error:
+            self._end = error
+            refused = error.recipients
+        except Exception as error:
+            if self._is_connected():
+                raise
+            self._end = error  # whatever a policy says: over this session nothing is sent any more
+            return None
+        else:
+            if not isinstance(refused, dict):
+                return refused  # that of a class of sessions, or a mock, with results of its own
+            self._is_delivered = True
+            for address in self._owed or ():
+                self._refused.pop(address, None)
+        self._refused.update(refused)
+        self._owed = [each for each, told in classify(self._refused).items() if told.outcome is Outcome.TRANSIENT]
+        if self._owed and self._is_connected():
+            self._end = None
+            raise StillOwed({each: self._refused[each] for each in self._owed}, self._is_delivered)
+        return self._refused
+
+    def result(self, returned: Any) -> Any:
+        """Return what the call returns, when the last attempt was made.
+
+        Raises:
+            Exception: What the call fails with.
+        """
+        if self._end is None:
+            return returned
+        error, self._end = self._end, None
+        return self.result_of(error)
+
+    def result_of(self, error: Exception) -> Any:
+        """Return what the call returns, if it ended with this error.
+
+        Raises:
+            Exception: What the call fails with.
+        """
+        recipients = tuple(self._owed or ()) if self._is_delivered else ()
+        failure = judged(error, None)
+        if failure.outcome is Outcome.UNKNOWN:
+            if isinstance(error, DeliveryUnknown):
+                error.recipients = recipients
+                raise error
+            raise delivery_unknown(failure, recipients) from error
+        if not self._is_delivered:
+            if isinstance(error, smtplib.SMTPRecipientsRefused):
+                raise smtplib.SMTPRecipientsRefused({**error.recipients, **self._refused}) from None
+            raise error
+        # To say that it failed would have it sent again to those who have got it.
+        if isinstance(error, smtplib.SMTPResponseException) and 400 <= error.smtp_code <= 599:
+            reply = error.smtp_code, _as_bytes(error.smtp_error)
+            self._refused.update(dict.fromkeys(recipients, reply))
+        elif not isinstance(error, StillOwed):
+            logger.warning("the message was not sent to those who were refused for now: %r", error)
+        return self._refused
+
+
+def _as_bytes(text: bytes | str) -> bytes:
+    return text.encode() if isinstance(text, str) else text

@@ -1,0 +1,134 @@
+"""The record: which contents a call has begun to send.
+
+Owns what no exception can tell. A call may have sent one message when it fails at the next, or at something that has
+nothing to do with mail; to make it again would send the first one twice. The audit hook (`asyncsmtp_bridge.watch`)
+notes here every content that smtplib is about to send, in the thread that sends it. Which call it belongs to is told by
+the context variables: those of a job, of ``asyncio.to_thread`` and of a task are copies of the caller's.
+
+A thread that a wrapper started itself has none of them. What is sent there belongs to nobody, and so, perhaps, to any
+call of which nothing was seen.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections import deque
+from contextlib import suppress
+from contextvars import ContextVar
+from threading import get_ident
+from time import monotonic
+from types import TracebackType
+from typing import Any
+
+kept = False
+"""Whether there is a record at all: set when the hook is installed."""
+
+ATTRIBUTE = "_asyncsmtp_bridge_record"
+"""Where an exception has the record of the call that it ended."""
+
+Begun = tuple["str | None", ...]
+"""Contents that were begun, by their Message-IDs; None for one that has none."""
+
+
+_Content = tuple["str | None", int, float]
+"""What was begun: the Message-ID, the thread that sends it, and when it began."""
+
+
+class Record:
+    """What was begun within a ``with`` block, in whichever threads the work goes on."""
+
+    __slots__ = ("_begun", "_is_kept", "_nobodys", "_outer", "_saw_something")
+
+    def __enter__(self) -> Record:
+        self._begun: list[_Content] = []
+        self._saw_something = False
+        self._is_kept = kept
+        self._nobodys = range(_nobodys_count, _nobodys_count)
+        self._outer = _current.get()
+        _current.set(self)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        # Not by a token: a coroutine that is thrown away ends in another context.
+        _current.set(self._outer)
+        self._nobodys = range(self._nobodys.start, _nobodys_count)
+        if error is not None:
+            with suppress(Exception):  # a class of exceptions may have no room for it
+                setattr(error, ATTRIBUTE, self)
+
+    def begun(self) -> Begun | None:
+        """Return the contents that were begun, in the end; None if that is not known, since there is no record."""
+        if not self._is_kept:
+            return None
+        if self._saw_something:
+            return tuple(message_id for message_id, _, _ in self._begun)
+        missed = len(self._nobodys)
+        latest = (_nobodys_count - self._nobodys.stop) + missed
+        return tuple(message_id for message_id, _, _ in list(_nobodys)[-latest:][:missed]) if missed else ()
+
+    def note(self, content: _Content | None) -> None:
+        """Take note of a content, or of another step."""
+        record: Record | None = self
+        while record is not None:
+            record._saw_something = True
+            if content is not None:
+                record._begun.append(content)
+            record = record._outer
+
+
+_current: ContextVar[Record | None] = ContextVar("asyncsmtp_bridge_record", default=None)
+
+# The last ones that belong to no record, and how many there have been.
+_nobodys: deque[_Content] = deque(maxlen=1000)
+_nobodys_count = 0
+
+
+def begun_by(error: BaseException) -> Begun | None:
+    """Return the contents that were begun by the call that this exception ended; None if that is not known."""
+    record = getattr(error, ATTRIBUTE, None)
+    return record.begun() if isinstance(record, Record) else None
+
+
+def begun_in_this_thread(since: float) -> Begun | None:
+    """Return the contents that this thread has begun outside any record, since a time of `time.monotonic`."""
+    if not kept:
+        return None
+    thread = get_ident()
+    return tuple(message_id for message_id, by, at in list(_nobodys) if by == thread and at >= since)
+
+
+def note(event: str, args: tuple[Any, ...]) -> None:
+    """Take note of a step of smtplib; for the audit hook, which is called by the function that takes it."""
+    global _nobodys_count
+    record = _current.get()
+    content: _Content | None = None
+    if event == "smtplib.send" and _is_content(args[1]):
+        content = (message_id_of(args[1]), get_ident(), monotonic())
+    if record is not None:
+        record.note(content)
+    elif content is not None:
+        _nobodys.append(content)
+        _nobodys_count += 1
+
+
+def _is_content(sent: bytes) -> bool:
+    """Whether what is sent is the content of a message, or the last part of one, and not a command."""
+    # From the hook, and beyond it from the method that sends, which is called by the one that wants it sent.
+    if sys._getframe(3).f_back.f_code.co_name == "data":  # type: ignore[union-attr]
+        return True
+    # A wrapper that speaks SMTP by itself; no command ends like this.
+    return bytes(sent[-5:]) in (b"\r\n.\r\n", b".\r\n") or bytes(sent[:5]).upper() == b"BDAT "
+
+
+_MESSAGE_ID = re.compile(rb"^message-id:\s*(<[^<>\r\n]*>)", re.IGNORECASE | re.MULTILINE)
+HEADER_SIZE = 16 * 1024
+"""Bytes of a content in which its Message-ID is looked for."""
+
+
+def message_id_of(content: bytes | bytearray | memoryview) -> str | None:
+    """Return the Message-ID of a content, if it has one where one is looked for: at the beginning of its header."""
+    head = bytes(content[:HEADER_SIZE])
+    header = re.split(rb"\r?\n\r?\n", head, maxsplit=1)[0]
+    found = _MESSAGE_ID.search(header)
+    return None if found is None else found[1].decode("ascii", "replace")
