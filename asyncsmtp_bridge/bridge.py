@@ -22,7 +22,7 @@ from .face import AsyncBridge, Calls, checked_calls
 from .factory import Factory
 from .functions import made_awaitable
 from .job import name_of
-from .kinds import is_async, is_data, is_function, is_generator, is_mock, is_tenacitys, makes_context_managers
+from .kinds import is_async, is_data, is_function, is_generator, is_mock, is_retried, makes_context_managers
 from .proxy import Choices, bridged, face_of, own_face_of
 from .turns import turn_of
 
@@ -283,7 +283,7 @@ def _object(target: Any, terms: Terms, calls: Calls | None, choices: Choices) ->
                 "methods as they are; of the options, executor=, on_cancel= and retry= apply"
             )
         return own.construct(target, terms) if kind is target else own.adopt(target, terms)
-    _warn_of_tenacity(face_of(kind, choices)._tenacitys)
+    _warn_of_retries(face_of(kind, choices)._retried_ones)
     if kind is target:
         return Factory(target, terms, calls or "serial", choices)
     return bridged(target, terms, calls or "serial", choices)
@@ -338,16 +338,16 @@ def _function(func: Any, terms: Terms, calls: Calls | None, choices: Choices) ->
         raise TypeError(
             "retry= is for calls; of a generator or a context manager a part may be done when the rest fails"
         )
-    if is_tenacitys(func):
-        _warn_of_tenacity([name_of(func)])
+    if is_retried(func):
+        _warn_of_retries([name_of(func)])
     return made_awaitable(func, terms, turn_of(func, calls))
 
 
-def _warn_of_tenacity(names: Sequence[str]) -> None:
+def _warn_of_retries(names: Sequence[str]) -> None:
     for name in names:
         warnings.warn(
-            f"{name} is decorated by tenacity: while it sleeps between attempts it holds a thread and its turn. "
-            "Bridge the function below, with retry=tenacity.retry(...): then waiting is done on the event loop",
+            f"{name} is decorated by a retry policy: while it sleeps between attempts it holds a thread and its turn. "
+            "Bridge the function below, with retry=retry_transient: then waiting is done on the event loop",
             RuntimeWarning,
             stacklevel=4,
         )

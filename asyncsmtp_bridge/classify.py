@@ -23,7 +23,7 @@ from types import FrameType, MappingProxyType
 from typing import overload
 
 from . import record, watch
-from .outcome import CancelledCall, DeliveryUnknown, Failure, Outcome, StillOwed
+from .outcome import EARLIER, CancelledCall, DeliveryUnknown, Failure, Outcome, StillOwed
 from .phase import Phase, Place, in_smtplib, message_in, phase_of, places_in
 from .replies import Command, meaning_of
 
@@ -54,6 +54,7 @@ def classify(failed: BaseException | Refusals) -> Failure | dict[str, Failure]:
     a 5yz reply, a feature that the server has not, a malformed message      permanent
     wrong credentials, a certificate that is refused, a name that is none    permanent
     the content was sent, and no complete reply read                         unknown
+    a 2yz reply to the content that smtplib did not expect                   accepted
     a cancelled call, or a deadline                                          as far as it had come; accepted, if it had
                                                                              returned in time
     nothing of SMTP, or the QUIT after the mail                              None: the error is foreign
@@ -77,7 +78,11 @@ def classify(failed: BaseException | Refusals) -> Failure | dict[str, Failure]:
         return {address: _refusal(address, *reply) for address, reply in failed.items()}
     if not isinstance(failed, BaseException):
         raise TypeError(f"classify() takes an exception, or the refusals that sendmail() returned, not {failed!r:.80}")
-    return judged(failed, record.begun_by(failed))
+    failure = judged(failed, record.begun_by(failed))
+    earlier = getattr(failed, EARLIER, None)
+    if isinstance(earlier, Failure) and failure.outcome is not Outcome.ACCEPTED:
+        return replace(failure, outcome=Outcome.UNKNOWN, message_id=earlier.message_id)
+    return failure
 
 
 def judged(error: BaseException, begun: record.Begun | None) -> Failure:
@@ -101,8 +106,8 @@ def judged(error: BaseException, begun: record.Begun | None) -> Failure:
     before = begun[: len(begun) - accounted]
     if not before:
         return worst
-    is_open = worst.outcome is Outcome.TRANSIENT or worst.phase is Phase.BETWEEN
-    return replace(worst, outcome=Outcome.UNKNOWN if is_open else worst.outcome, sent_before=before)
+    outcome = Outcome.UNKNOWN if worst.outcome is Outcome.TRANSIENT else worst.outcome
+    return replace(worst, outcome=outcome, sent_before=before)
 
 
 @dataclass(frozen=True)
@@ -168,6 +173,8 @@ def _verdicts(
         yield _Verdict(_judged_alone(event, known), event.transaction)
     yield from inner
     for member in _members(error):
+        if id(member) in seen:
+            continue  # the group was raised when it was handled
         found = list(_verdicts(member, known, (), seen))
         yield from found or [_Verdict(Failure(None, text=_line(member), exception=member), is_foreign_member=True)]
 
@@ -188,7 +195,7 @@ def _speaks_for_itself(error: BaseException, own: Sequence[Place]) -> bool:
     """Whether an exception tells more than those in its chain: not one that a wrapper has put around them."""
     if isinstance(error, (_RecipientsRefused, DeliveryUnknown)):
         return True
-    if isinstance(error, _ResponseException) and _is_refusal(error.smtp_code):
+    if isinstance(error, _ResponseException) and _is_refusal(error.smtp_code) and not _is_cut_off(own):
         return True
     return bool(own) and own[-1][0].f_globals.get("__name__") in ("smtplib", *_BELOW, watch.__name__)
 
@@ -270,7 +277,7 @@ def _judged_alone(event: _Event, known: _Knowledge) -> Failure:
         )
     if isinstance(error, _RecipientsRefused):
         failure = _of_recipients(error)
-    elif isinstance(error, _ResponseException) and _is_refusal(error.smtp_code):
+    elif isinstance(error, _ResponseException) and _is_refusal(error.smtp_code) and not _is_cut_off(event.places):
         failure = _of_reply(error.smtp_code, error.smtp_error, _replied_to(event))
         if phase is Phase.BETWEEN and not known.nothing_begun:
             failure = replace(failure, outcome=None)
@@ -281,6 +288,8 @@ def _judged_alone(event: _Event, known: _Knowledge) -> Failure:
 
 def _outcome_without_reply(event: _Event, known: _Knowledge) -> Outcome | None:
     phase = event.phase
+    if isinstance(event.error, _DataError) and phase is Phase.CONTENT_SENT and _is_acceptance(event.error.smtp_code):
+        return Outcome.ACCEPTED
     if phase is Phase.CONTENT_SENT or (phase is Phase.CONTENT_BEGUN and not event.never_left):
         return Outcome.UNKNOWN
     if phase is None and not known.nothing_begun:
@@ -323,6 +332,16 @@ _FOR_GOOD = {errno.EACCES, errno.EPERM, errno.EAFNOSUPPORT, errno.EPROTONOSUPPOR
 
 def _is_refusal(code: object) -> bool:
     return isinstance(code, int) and 400 <= code <= 599
+
+
+def _is_acceptance(code: object) -> bool:
+    return isinstance(code, int) and 200 <= code <= 299
+
+
+def _is_cut_off(places: Sequence[Place]) -> bool:
+    """Whether smtplib has given up reading a reply, which it says by a reply of its own making: a line too long."""
+    innermost = places[-1][0] if places else None
+    return innermost is not None and in_smtplib(innermost) and innermost.f_code.co_name == "getreply"
 
 
 def _of_reply(code: int, text: bytes | str, command: Command | None) -> Failure:
@@ -394,8 +413,11 @@ def _line(error: BaseException) -> str:
 
 
 def _of_cancelled(call: CancelledCall, cancelled: BaseException) -> Failure:
-    told = None if call.error is None else judged(call.error, record.begun_by(call.error))
+    begun = record.begun_by(cancelled)
+    told = None if call.error is None else judged(call.error, begun or record.begun_by(call.error))
     outcome = _outcome_of_cancelled(call, told)
+    if outcome is Outcome.TRANSIENT and told is None and begun:
+        outcome = Outcome.UNKNOWN  # the same call had begun to send before
     if outcome is not Outcome.ACCEPTED and any(_may_have_delivered(error) for error in call.earlier):
         outcome = Outcome.UNKNOWN
     if told is not None and told.outcome is outcome:

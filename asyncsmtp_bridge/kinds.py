@@ -74,14 +74,20 @@ def makes_context_managers(func: object) -> bool:
     return plain is not None and plain.__code__ is _CONTEXT_MANAGER_CODE
 
 
-def is_tenacitys(func: object) -> bool:
-    """Whether a blocking function was decorated by tenacity."""
+def is_retried(func: object) -> bool:
+    """Whether a blocking function was decorated by tenacity, or by `retry_transient`."""
     plain = plain_function(func)
+    if plain is not None and POLICY in plain.__dict__ and not is_async(plain):
+        return True
     # Nobody can have decorated anything with what is not imported; importing it takes long.
     tenacity: Any = sys.modules.get("tenacity")
     if plain is None or tenacity is None or is_async(plain):
         return False
     return isinstance(plain.__dict__.get("retry"), tenacity.BaseRetrying)
+
+
+POLICY = "_asyncsmtp_bridge_policy"
+"""The attribute of a function that `retry_transient` has made."""
 
 
 def plain_function(func: Any) -> FunctionType | None:

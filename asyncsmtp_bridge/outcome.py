@@ -101,6 +101,10 @@ class DeliveryUnknown(smtplib.SMTPServerDisconnected):
         self.recipients = recipients
 
 
+EARLIER = "_asyncsmtp_bridge_earlier"
+"""Where an exception has the `Failure` of an earlier attempt, after which the message may have been delivered."""
+
+
 class StillOwed(smtplib.SMTPRecipientsRefused):
     """Some recipients were refused for now; said to a policy between two attempts.
 

@@ -14,7 +14,7 @@ from typing import Any
 from .classify import classify, judged
 from .identity import identified
 from .job import logger
-from .outcome import DeliveryUnknown, Outcome, StillOwed
+from .outcome import DeliveryUnknown, Failure, Outcome, StillOwed
 from .retry import delivery_unknown
 
 Attempt = Callable[..., Coroutine[Any, Any, Any]]
@@ -49,6 +49,8 @@ class Owed:
         self._refused: dict[str, Reply] = {}
         # What ended an attempt after which no other can be made.
         self._end: Exception | None = None
+        # That an attempt may have delivered it, since which none has said that it did.
+        self._unknown: Failure | None = None
 
     def _replace(self, name: str, new: Callable[[Any], Any]) -> None:
         position = self._names.index(name)
@@ -72,6 +74,9 @@ class Owed:
             self._end = error
             refused = error.recipients
         except Exception as error:
+            failure = judged(error, None)
+            if failure.outcome is Outcome.UNKNOWN:
+                self._unknown = failure
             if self._is_connected():
                 raise
             self._end = error  # whatever a policy says: over this session nothing is sent any more
@@ -80,6 +85,7 @@ class Owed:
             if not isinstance(refused, dict):
                 return refused  # that of a class of sessions, or a mock, with results of its own
             self._is_delivered = True
+            self._unknown = None
             for address in self._owed or ():
                 self._refused.pop(address, None)
         self._refused.update(refused)
@@ -107,13 +113,12 @@ class Owed:
             Exception: What the call fails with.
         """
         recipients = tuple(self._owed or ()) if self._is_delivered else ()
-        failure = judged(error, None)
-        if failure.outcome is Outcome.UNKNOWN:
-            if isinstance(error, DeliveryUnknown):
-                error.recipients = recipients
-                raise error
-            raise delivery_unknown(failure, recipients) from error
-        if not self._is_delivered:
+        if isinstance(error, DeliveryUnknown):
+            error.recipients = recipients
+            raise error
+        if self._unknown is not None:
+            raise delivery_unknown(self._unknown, recipients) from error
+        if not self._is_delivered or judged(error, None).outcome is Outcome.ACCEPTED:
             if isinstance(error, smtplib.SMTPRecipientsRefused):
                 raise smtplib.SMTPRecipientsRefused({**error.recipients, **self._refused}) from None
             raise error

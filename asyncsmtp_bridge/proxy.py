@@ -25,7 +25,7 @@ from .call import Terms
 from .declare import attribute
 from .face import UNMADE, AsyncBridge, Calls
 from .forms import Form, a_call, a_reading, a_walk_through, form_of, install
-from .kinds import is_data, is_function, is_mock, is_tenacitys
+from .kinds import is_data, is_function, is_mock, is_retried
 from .lane import shares_lane
 from .steps import AsyncContextManager
 
@@ -51,7 +51,7 @@ class Proxy(AsyncBridge[T]):
     # What its methods stand for: the class that has each, its name, its identity. A method may know its class, which
     # shall not live as long as its face.
     _made_of: ClassVar[Sequence[tuple[weakref.ref[type], str, int]]] = ()
-    _tenacitys: ClassVar[Sequence[str]] = ()
+    _retried_ones: ClassVar[Sequence[str]] = ()
     _make_it: Callable[[], Any] | None = None
     # Entered and not left yet, the last one at the end, with the task that did it.
     _entered: tuple[tuple[object, AsyncContextManager[Any]], ...] = ()
@@ -313,8 +313,8 @@ def _made_face(kind: type[T], choices: Choices) -> type[Proxy[T]]:
     )
     homes = {name: base for base in reversed(kind.__mro__[:-1]) for name in vars(base)}
     members = {name: vars(base)[name] for name, base in homes.items()}
-    face._tenacitys = [
-        f"{kind.__qualname__}.{name}" for name, member in sorted(members.items()) if is_tenacitys(member)
+    face._retried_ones = [
+        f"{kind.__qualname__}.{name}" for name, member in sorted(members.items()) if is_retried(member)
     ]
     for name, member in members.items():
         if not name.startswith("_") and name not in choices.passthrough | choices.nested:

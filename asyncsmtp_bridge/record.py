@@ -11,6 +11,7 @@ call of which nothing was seen.
 
 from __future__ import annotations
 
+import itertools
 import re
 import sys
 from collections import deque
@@ -20,6 +21,8 @@ from threading import get_ident
 from time import monotonic
 from types import TracebackType
 from typing import Any
+
+from .phase import SMTP
 
 kept = False
 """Whether there is a record at all: set when the hook is installed."""
@@ -31,20 +34,21 @@ Begun = tuple["str | None", ...]
 """Contents that were begun, by their Message-IDs; None for one that has none."""
 
 
-_Content = tuple["str | None", int, float]
-"""What was begun: the Message-ID, the thread that sends it, and when it began."""
+_Content = tuple["str | None", int, float, int]
+"""What was begun: the Message-ID, the thread that sends it, when it began, and its place in the order of all."""
 
 
 class Record:
     """What was begun within a ``with`` block, in whichever threads the work goes on."""
 
-    __slots__ = ("_begun", "_is_kept", "_nobodys", "_outer", "_saw_something")
+    __slots__ = ("_begun", "_first", "_is_kept", "_last", "_outer", "_saw_something", "_sends_by_itself")
 
     def __enter__(self) -> Record:
         self._begun: list[_Content] = []
-        self._saw_something = False
+        # Of a session whose class has a send() of its own, nothing may be seen.
+        self._sends_by_itself = self._saw_something = False
         self._is_kept = kept
-        self._nobodys = range(_nobodys_count, _nobodys_count)
+        self._first = self._last = next(_order)
         self._outer = _current.get()
         _current.set(self)
         return self
@@ -52,26 +56,26 @@ class Record:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         # Not by a token: a coroutine that is thrown away ends in another context.
         _current.set(self._outer)
-        self._nobodys = range(self._nobodys.start, _nobodys_count)
+        self._last = next(_order)
         if error is not None:
             with suppress(Exception):  # a class of exceptions may have no room for it
                 setattr(error, ATTRIBUTE, self)
 
     def begun(self) -> Begun | None:
         """Return the contents that were begun, in the end; None if that is not known, since there is no record."""
-        if not self._is_kept:
+        if not self._is_kept or self._sends_by_itself:
             return None
-        if self._saw_something:
-            return tuple(message_id for message_id, _, _ in self._begun)
-        missed = len(self._nobodys)
-        latest = (_nobodys_count - self._nobodys.stop) + missed
-        return tuple(message_id for message_id, _, _ in list(_nobodys)[-latest:][:missed]) if missed else ()
+        begun = self._begun
+        if not self._saw_something:
+            begun = [content for content in _nobodys.copy() if self._first < content[3] < self._last]
+        return tuple(content[0] for content in begun)
 
-    def note(self, content: _Content | None) -> None:
+    def note(self, content: _Content | None, sends_by_itself: bool) -> None:
         """Take note of a content, or of another step."""
         record: Record | None = self
         while record is not None:
             record._saw_something = True
+            record._sends_by_itself = sends_by_itself
             if content is not None:
                 record._begun.append(content)
             record = record._outer
@@ -79,9 +83,9 @@ class Record:
 
 _current: ContextVar[Record | None] = ContextVar("asyncsmtp_bridge_record", default=None)
 
-# The last ones that belong to no record, and how many there have been.
+# What belongs to no record, the last of it. No lock: the hook may be called while this very thread holds it.
 _nobodys: deque[_Content] = deque(maxlen=1000)
-_nobodys_count = 0
+_order = itertools.count()
 
 
 def begun_by(error: BaseException) -> Begun | None:
@@ -95,21 +99,24 @@ def begun_in_this_thread(since: float) -> Begun | None:
     if not kept:
         return None
     thread = get_ident()
-    return tuple(message_id for message_id, by, at in list(_nobodys) if by == thread and at >= since)
+    return tuple(message_id for message_id, by, at, _ in _nobodys.copy() if by == thread and at >= since)
 
 
 def note(event: str, args: tuple[Any, ...]) -> None:
     """Take note of a step of smtplib; for the audit hook, which is called by the function that takes it."""
-    global _nobodys_count
     record = _current.get()
     content: _Content | None = None
     if event == "smtplib.send" and _is_content(args[1]):
-        content = (message_id_of(args[1]), get_ident(), monotonic())
+        content = (message_id_of(args[1]), get_ident(), monotonic(), next(_order))
     if record is not None:
-        record.note(content)
+        # What is seen to be sent, is sent by smtplib's own send().
+        record.note(content, event == "smtplib.connect" and _has_own_send(type(args[0])))
     elif content is not None:
         _nobodys.append(content)
-        _nobodys_count += 1
+
+
+def _has_own_send(kind: type) -> bool:
+    return any("send" in vars(base) for base in kind.__mro__[: kind.__mro__.index(SMTP)])
 
 
 def _is_content(sent: bytes) -> bool:

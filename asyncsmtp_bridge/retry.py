@@ -32,8 +32,8 @@ from . import watch
 from .arguments import Arguments
 from .classify import judged
 from .job import name_of
-from .kinds import is_async, is_generator, makes_context_managers
-from .outcome import CancelledCall, DeliveryUnknown, Failure, Outcome
+from .kinds import POLICY, is_async, is_generator, makes_context_managers
+from .outcome import EARLIER, CancelledCall, DeliveryUnknown, Failure, Outcome
 from .record import Record, begun_by
 from .strategies import OnUnknown, Strategy, checked_on_unknown, exception_of, may_be_sent_again, wait_transient
 
@@ -168,7 +168,7 @@ class Policy:
             raise TypeError(f"before_sleep= is a coroutine function, and {name_of(func)} is not")
         made: Callable[..., Any] = _awaited(self, func) if awaited else _called(self, func)
         functools.update_wrapper(made, func, updated=("__dict__",) if inspect.isroutine(func) else ())
-        made._policy = self  # type: ignore[attr-defined] # pyright: ignore[reportFunctionMemberAccess]
+        setattr(made, POLICY, self)
         return made
 
 
@@ -400,8 +400,18 @@ class _Trial:
         """Raise the last error as it came; as a DeliveryUnknown, if the message may have been delivered."""
         self._errors.clear()  # its traceback holds this
         unknown = self._unknown
-        if unknown is not None and not isinstance(error, DeliveryUnknown) and type(error).__module__ == "smtplib":
+        if unknown is None or isinstance(error, DeliveryUnknown):
+            raise error
+        kind, is_of_now = type(error), unknown is self._failure
+        # A wrapper's own exceptions stay what they are, and so does a deadline's.
+        if kind.__module__ == "smtplib" or (
+            issubclass(kind, OSError) and kind.__module__ in _BUILT_IN and not is_of_now
+        ):
             raise delivery_unknown(unknown) from error
+        if not is_of_now:
+            _add_note(error, str(delivery_unknown(unknown)))
+            with contextlib.suppress(Exception):  # a class of exceptions may have no room for it
+                setattr(error, EARLIER, unknown)
         raise error
 
 
@@ -431,8 +441,15 @@ def _say_what_was_sent(error: BaseException, failure: Failure) -> None:
     sent = ", ".join(each or "one of unknown Message-ID" for each in failure.sent_before)
     text = f"not tried again: the same call had begun to send before, and would send again: {sent}"
     logger.warning("%s: %s", type(error).__name__, text)
+    _add_note(error, text)
+
+
+def _add_note(error: BaseException, text: str) -> None:
     if sys.version_info >= (3, 11):
         error.add_note(text)
+
+
+_BUILT_IN = ("builtins", "socket", "ssl")
 
 
 _WAIT = wait_transient()

@@ -178,7 +178,7 @@ class TestTenacity:
     )
     def test_it_draws_a_warning_at_the_line_that_bridges_it(self, target: Any, names: list[str]) -> None:
         line = inspect.currentframe().f_lineno + 2  # type: ignore[union-attr]
-        with pytest.warns(RuntimeWarning, match="is decorated by tenacity") as caught:
+        with pytest.warns(RuntimeWarning, match="is decorated by a retry policy") as caught:
             bridge(target)
         assert [str(warning.message).partition(" ")[0] for warning in caught] == names
         assert {(warning.filename, warning.lineno) for warning in caught} == {(__file__, line)}
@@ -187,7 +187,7 @@ class TestTenacity:
         with pytest.warns(RuntimeWarning, match=r"holds a thread.*Bridge the function below, with retry=tenacity"):
             bridge(decorated)
 
-    @pytest.mark.filterwarnings("ignore:.*decorated by tenacity")
+    @pytest.mark.filterwarnings("ignore:.*decorated by a retry policy")
     async def test_it_works_nevertheless(self) -> None:
         assert await bridge(decorated)() is None
 
