@@ -15,7 +15,7 @@ from .classify import classify, judged
 from .identity import identified
 from .job import logger
 from .outcome import DeliveryUnknown, Failure, Outcome, StillOwed
-from .retry import delivery_unknown
+from .trial import delivery_unknown
 
 Attempt = Callable[..., Coroutine[Any, Any, Any]]
 Reply = tuple[int, bytes]

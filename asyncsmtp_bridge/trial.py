@@ -1,0 +1,282 @@
+"""Trials: what becomes of a call after its first attempt.
+
+Owns the further attempts, on an event loop or in a thread. tenacity makes them; here it is told what came of the first
+one, what is to be made again and when it is enough, and what is said of it. It does not know how a call is decorated.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import inspect
+import logging
+import smtplib
+import ssl
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from time import monotonic
+from typing import Any, NoReturn
+
+import tenacity
+from tenacity import RetryCallState
+
+from .arguments import Arguments
+from .classify import judged
+from .job import name_of
+from .outcome import EARLIER, CancelledCall, DeliveryUnknown, Failure, Outcome
+from .policy import Policy, switch
+from .record import Record, begun_by
+from .strategies import exception_of, may_be_sent_again, wait_transient
+
+logger = logging.getLogger("asyncsmtp_bridge")
+
+
+@dataclass
+class First:
+    """What came of the first attempt, until tenacity takes it."""
+
+    record: Record
+    result: Any = None
+    error: Exception | None = None
+    is_left: bool = True
+
+    def take(self) -> Any:
+        """Return the result, or raise the error."""
+        self.is_left = False
+        error, self.error = self.error, None
+        if error is not None:
+            raise error
+        return self.result
+
+
+class Trial:
+    """A call that has been made once.
+
+    Args:
+        policy: The policy.
+        func: What is called.
+        arguments: What it is called with.
+        began_at: When that began.
+        first: What came of it.
+    """
+
+    def __init__(
+        self, policy: Policy, func: Callable[..., Any], arguments: Arguments, began_at: float, first: First
+    ) -> None:
+        self._policy = policy
+        self._func = func
+        self._arguments = arguments
+        self._began_at = began_at
+        self._first = first
+        # What came of the attempts.
+        self._record = first.record
+        self._errors: list[Exception] = []
+        self._failure: Failure | None = None
+        self._unknown: Failure | None = None
+        self._next_wait: tuple[int, float] = (0, 0.0)
+        self._announcement: Awaitable[None] | None = None
+
+    def go_on(self) -> Any:
+        """Make the call again as often as it takes, in this thread."""
+
+        def again() -> Any:
+            if self._first.is_left:
+                return self._first.take()
+            with Record() as self._record:
+                return self._arguments(self._func)
+
+        try:
+            return tenacity.Retrying(sleep=time.sleep, **self._strategies())(again)
+        except Exception as error:
+            self._raise(error)
+
+    async def go_on_awaiting(self) -> Any:
+        """Make the call again as often as it takes, and await it."""
+
+        async def again() -> Any:
+            if self._first.is_left:
+                return self._first.take()
+            try:
+                with Record() as self._record:
+                    return await self._arguments(self._func)
+            except asyncio.CancelledError as cancelled:
+                self._tell_of_earlier(cancelled)
+                raise
+
+        try:
+            return await tenacity.AsyncRetrying(sleep=self._sleep_on_loop, **self._strategies())(again)
+        except Exception as error:
+            self._raise(error)
+
+    def _strategies(self) -> dict[str, Any]:
+        return {
+            "retry": self._is_to_be_made_again,
+            "stop": self._is_enough,
+            "wait": self._wait,
+            "before_sleep": self._announce,
+            # Neither a RetryError, nor an error where there is a result.
+            "retry_error_callback": lambda state: state.outcome.result(),
+        }
+
+    # What tenacity asks.
+
+    def _is_to_be_made_again(self, state: RetryCallState) -> bool:
+        state.start_time = self._began_at  # the first attempt is over when tenacity begins
+        error = exception_of(state)
+        if error is None:
+            # A CancelledError, Ctrl-C: whatever a predicate says of these, they are to end the call.
+            return not state.outcome.failed and self._is_failure(state)  # type: ignore[union-attr]
+        self._errors.append(error)
+        failure = self._failure = judged(error, begun_by(error))
+        if failure.outcome is Outcome.UNKNOWN and not failure.sent_before:
+            self._unknown = failure
+        if failure.sent_before:
+            if failure.outcome is not None or self._wants_also(state):
+                _say_what_was_sent(error, failure)
+            return False
+        return may_be_sent_again(failure, self._policy.on_unknown) or (
+            failure.outcome in (Outcome.PERMANENT, None) and _may_be_asked_about(failure) and self._wants_also(state)
+        )
+
+    def _is_failure(self, state: RetryCallState) -> bool:
+        """Whether a result is one that says that the call has failed, and the call can be made again."""
+        if not self._wants_also(state):
+            return False
+        self._failure = None
+        begun = self._record.begun()
+        if begun and self._policy.on_unknown == "raise":
+            logger.warning(
+                "%s returned what means a failure, but had begun to send message %s, which may have been delivered: "
+                "it is not called again",
+                name_of(self._func),
+                ", ".join(each or "of unknown Message-ID" for each in begun),
+            )
+            return False
+        return True
+
+    def _wants_also(self, state: RetryCallState) -> bool:
+        if self._policy.also is None:
+            return False
+        wanted = self._policy.also(state)
+        if inspect.isawaitable(wanted):
+            raise TypeError(f"also= is asked without awaiting; {self._policy.also!r} returned {wanted!r}")
+        return bool(wanted)
+
+    def _is_enough(self, state: RetryCallState) -> bool:
+        policy, made = self._policy, state.attempt_number
+        if switch.is_enough(made):
+            return True
+        if policy.stop is not None:
+            return bool(policy.stop(state))
+        if policy.attempts is not None and made >= policy.attempts:
+            return True
+        return policy.max_delay is not None and monotonic() - self._began_at + self._wait(state) > policy.max_delay
+
+    def _wait(self, state: RetryCallState) -> float:
+        # tenacity asks once for each attempt, but before or after it asks whether it is enough.
+        made, seconds = self._next_wait
+        if made != state.attempt_number:
+            seconds = 0.0 if switch.attempts else float((self._policy.wait or _WAIT)(state))
+            self._next_wait = state.attempt_number, seconds
+        return seconds
+
+    # What is said.
+
+    def _announce(self, state: RetryCallState) -> None:
+        failure = self._failure or Failure(None, text="its result means a failure")
+        seconds = self._wait(state)
+        logger.info(
+            "%s failed for now (%s%s%s), attempt %d; the next one in %.1f s",
+            name_of(self._func),
+            "no reply" if failure.code is None else failure.code,
+            f" {failure.enhanced_code}" if failure.enhanced_code else "",
+            f", {failure.phase.value}" if failure.phase else "",
+            state.attempt_number,
+            seconds,
+            extra={
+                "message_id": failure.message_id,
+                "attempt": state.attempt_number,
+                "code": failure.code,
+                "enhanced_code": failure.enhanced_code,
+                "next_wait": seconds,
+            },
+        )
+        if self._policy.before_sleep is not None:
+            self._announcement = self._policy.before_sleep(state)
+
+    async def _sleep_on_loop(self, seconds: float) -> None:
+        announcement, self._announcement = self._announcement, None
+        if inspect.isawaitable(announcement):
+            await announcement
+        try:
+            await asyncio.sleep(seconds)
+        except asyncio.CancelledError as cancelled:
+            # Between two attempts: what is known is that of the last one.
+            call = CancelledCall(name_of(self._func), began=True, returned=True, error=self._errors[-1])
+            cancelled.call = replace(call, earlier=tuple(self._errors[:-1]))  # type: ignore[attr-defined] # pyright: ignore
+            raise
+
+    def _tell_of_earlier(self, cancelled: asyncio.CancelledError) -> None:
+        call = getattr(cancelled, "call", None)
+        if isinstance(call, CancelledCall):
+            cancelled.call = replace(call, earlier=(*self._errors, *call.earlier))  # type: ignore[attr-defined] # pyright: ignore
+
+    def _raise(self, error: Exception) -> NoReturn:
+        """Raise the last error as it came; as a DeliveryUnknown, if the message may have been delivered."""
+        self._errors.clear()  # its traceback holds this
+        unknown = self._unknown
+        if unknown is None or isinstance(error, DeliveryUnknown):
+            raise error
+        kind, is_of_now = type(error), unknown is self._failure
+        # A wrapper's own exceptions stay what they are, and so does a deadline's.
+        if kind.__module__ == "smtplib" or (
+            issubclass(kind, OSError) and kind.__module__ in _BUILT_IN and not is_of_now
+        ):
+            raise delivery_unknown(unknown) from error
+        if not is_of_now:
+            _add_note(error, str(delivery_unknown(unknown)))
+            with contextlib.suppress(Exception):  # a class of exceptions may have no room for it
+                setattr(error, EARLIER, unknown)
+        raise error
+
+
+def delivery_unknown(failure: Failure, recipients: tuple[str, ...] = ()) -> DeliveryUnknown:
+    """Return the error that says so.
+
+    Args:
+        failure: What is known.
+        recipients: Whom it is about; nobody: all of the message's.
+    """
+    message_id, phase = failure.message_id, failure.phase
+    return DeliveryUnknown(
+        f"message {message_id or 'of unknown Message-ID'} may have been delivered, nobody can know "
+        f"({phase.value + ': ' if phase else ''}{failure.text}); send it again only if a second copy does no harm",
+        message_id,
+        phase,
+        recipients,
+    )
+
+
+def _may_be_asked_about(failure: Failure) -> bool:
+    """Whether somebody's own predicate may have it tried again: not what locks accounts, or never comes right."""
+    return not isinstance(failure.exception, (smtplib.SMTPAuthenticationError, ssl.SSLCertVerificationError))
+
+
+def _say_what_was_sent(error: BaseException, failure: Failure) -> None:
+    sent = ", ".join(each or "one of unknown Message-ID" for each in failure.sent_before)
+    text = f"not tried again: the same call had begun to send before, and would send again: {sent}"
+    logger.warning("%s: %s", type(error).__name__, text)
+    _add_note(error, text)
+
+
+def _add_note(error: BaseException, text: str) -> None:
+    if sys.version_info >= (3, 11):
+        error.add_note(text)
+
+
+_BUILT_IN = ("builtins", "socket", "ssl")
+
+
+_WAIT = wait_transient()
