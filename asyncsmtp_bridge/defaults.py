@@ -40,6 +40,7 @@ class Defaults:
 _lock = threading.Lock()
 _values = Defaults()
 _first_use: str | None = None
+_hook_user: str | None = None
 
 
 def configure(
@@ -61,9 +62,11 @@ def configure(
         cancel_grace: Seconds that a cancelled call of a bridge waits for its aborted thread to return, at most.
             Default 1.
         exit_grace: Seconds that jobs still running at interpreter exit are given before the process ends. Default 5.
-        audit_hook: Whether an audit hook may be installed at the first abort of the process, to keep wrappers that
-            reconnect from sending after their call was cancelled. It slows ``id()``, ``copy.deepcopy`` and logging for
-            good. Without it a wrapper's own retry can deliver what its caller believes to be cancelled. Default True.
+        audit_hook: Whether an audit hook may be installed: at the first abort of the process, to keep wrappers that
+            reconnect from sending after their call was cancelled; and at the first call under a retry policy, to know
+            what a call had sent before it failed. It slows ``id()``, ``copy.deepcopy`` and logging for good. Without it
+            a wrapper's own retry can deliver what its caller believes to be cancelled, and a retried call that sends
+            several messages may send the first ones again. Default True.
         tls_context: Called in a worker thread for each connection that is secured without a context of its own; what
             it returns decides which certificates are trusted. Default: the system's trust store, verified.
         around: Makes a context manager that is entered around every job of an executor made without an ``around`` of
@@ -96,6 +99,11 @@ def configure(
 
     global _values
     with _lock:
+        if audit_hook is False and _hook_user is not None:
+            raise RuntimeError(
+                f"configure(audit_hook=False) must come before {_hook_user}, which has installed the hook already: it "
+                "cannot be removed"
+            )
         if _first_use is not None:
             raise RuntimeError(
                 f"configure() must come before the first use, and {_first_use} has already used the defaults; "
@@ -111,6 +119,15 @@ def in_force(user: str) -> Defaults:
         if _first_use is None:
             _first_use = user
         return _values
+
+
+def allows_hook(user: str) -> bool:
+    """Return whether an audit hook may be installed, which from now on cannot be declined; the rest stays open."""
+    global _hook_user
+    with _lock:
+        if _values.audit_hook and _hook_user is None:
+            _hook_user = user
+        return _values.audit_hook
 
 
 def peek() -> Defaults:
@@ -152,6 +169,6 @@ if hasattr(os, "register_at_fork"):
 
 def _reset() -> None:
     """Forget everything that was configured (the package's own tests)."""
-    global _values, _first_use
+    global _values, _first_use, _hook_user
     with _lock:
-        _values, _first_use = Defaults(), None
+        _values, _first_use, _hook_user = Defaults(), None, None

@@ -41,12 +41,21 @@ _Content = tuple["str | None", int, float, int]
 class Record:
     """What was begun within a ``with`` block, in whichever threads the work goes on."""
 
-    __slots__ = ("_begun", "_first", "_is_kept", "_last", "_outer", "_saw_something", "_sends_by_itself")
+    __slots__ = (
+        "_begun",
+        "_first",
+        "_is_given_up",
+        "_is_kept",
+        "_last",
+        "_outer",
+        "_saw_something",
+        "_sends_by_itself",
+    )
 
     def __enter__(self) -> Record:
         self._begun: list[_Content] = []
         # Of a session whose class has a send() of its own, nothing may be seen.
-        self._sends_by_itself = self._saw_something = False
+        self._sends_by_itself = self._saw_something = self._is_given_up = False
         self._is_kept = kept
         self._first = self._last = next(_order)
         self._outer = _current.get()
@@ -70,15 +79,26 @@ class Record:
             begun = [content for content in _nobodys.copy() if self._first < content[3] < self._last]
         return tuple(content[0] for content in begun)
 
-    def note(self, content: _Content | None, sends_by_itself: bool) -> None:
-        """Take note of a content, or of another step."""
+    def note(self, content: _Content | None, sends_by_itself: bool) -> bool:
+        """Take note of a content, or of another step; return whether it may be taken."""
+        may_be_taken = True
         record: Record | None = self
         while record is not None:
             record._saw_something = True
             record._sends_by_itself = sends_by_itself
             if content is not None:
+                # Noted first, and asked then: who gives up says so first, and looks then. One of the two sees it.
                 record._begun.append(content)
+                may_be_taken = may_be_taken and not record._is_given_up
             record = record._outer
+        return may_be_taken
+
+    def give_up(self, it: bool = True) -> None:
+        """Let nothing more be begun, by whatever work is left of a call that is to be made again; or let it, after all.
+
+        A call may have failed while others that it has started go on: of several sent side by side, one was refused.
+        """
+        self._is_given_up = it
 
 
 _current: ContextVar[Record | None] = ContextVar("asyncsmtp_bridge_record", default=None)
@@ -90,8 +110,14 @@ _order = itertools.count()
 
 def begun_by(error: BaseException) -> Begun | None:
     """Return the contents that were begun by the call that this exception ended; None if that is not known."""
+    record = of(error)
+    return None if record is None else record.begun()
+
+
+def of(error: BaseException) -> Record | None:
+    """Return the record of the call that this exception ended, if there is one."""
     record = getattr(error, ATTRIBUTE, None)
-    return record.begun() if isinstance(record, Record) else None
+    return record if isinstance(record, Record) else None
 
 
 def begun_in_this_thread(since: float) -> Begun | None:
@@ -102,17 +128,21 @@ def begun_in_this_thread(since: float) -> Begun | None:
     return tuple(message_id for message_id, by, at, _ in _nobodys.copy() if by == thread and at >= since)
 
 
-def note(event: str, args: tuple[Any, ...]) -> None:
-    """Take note of a step of smtplib; for the audit hook, which is called by the function that takes it."""
+def note(event: str, args: tuple[Any, ...]) -> bool:
+    """Take note of a step of smtplib, and return whether it may be taken.
+
+    For the audit hook, which is called by the function that takes it.
+    """
     record = _current.get()
     content: _Content | None = None
     if event == "smtplib.send" and _is_content(args[1]):
         content = (message_id_of(args[1]), get_ident(), monotonic(), next(_order))
     if record is not None:
         # What is seen to be sent, is sent by smtplib's own send().
-        record.note(content, event == "smtplib.connect" and _has_own_send(type(args[0])))
-    elif content is not None:
+        return record.note(content, event == "smtplib.connect" and _has_own_send(type(args[0])))
+    if content is not None:
         _nobodys.append(content)
+    return True
 
 
 def _has_own_send(kind: type) -> bool:

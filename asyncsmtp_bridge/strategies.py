@@ -83,7 +83,7 @@ class retry_if_transient(retry_base):  # noqa: N801 - as tenacity names its own
     def __init__(self, *, on_unknown: OnUnknown = "raise") -> None:
         self._on_unknown = checked_on_unknown(on_unknown)
         # Not when a call has failed: by then it may have sent what would be sent again.
-        if defaults.peek().audit_hook:
+        if defaults.allows_hook("retry_if_transient()"):
             watch.install_hook()
 
     def __call__(self, retry_state: RetryCallState) -> bool:
@@ -91,13 +91,24 @@ class retry_if_transient(retry_base):  # noqa: N801 - as tenacity names its own
         error = exception_of(retry_state)
         if error is None:
             return False
-        begun = record.begun_by(error)
-        if begun is None and not _on_a_loop():
-            since = getattr(retry_state, "_judged_at", retry_state.start_time)
-            # Nothing seen is not nothing sent: a wrapper may have threads of its own.
-            begun = record.begun_in_this_thread(since) or None
-            retry_state._judged_at = monotonic()  # type: ignore[attr-defined] # pyright: ignore
-        return may_be_sent_again(judged(error, begun), self._on_unknown)
+        its_record = record.of(error)
+        if its_record is not None:
+            # First of all: what is left of the attempt shall not go on beside the next one, or be judged too soon.
+            its_record.give_up()
+        again = may_be_sent_again(judged(error, _begun(retry_state, error)), self._on_unknown)
+        if its_record is not None:
+            its_record.give_up(again)
+        return again
+
+
+def _begun(retry_state: RetryCallState, error: Exception) -> record.Begun | None:
+    begun = record.begun_by(error)
+    if begun is not None or _on_a_loop():
+        return begun
+    since = getattr(retry_state, "_judged_at", retry_state.start_time)
+    retry_state._judged_at = monotonic()  # type: ignore[attr-defined] # pyright: ignore[reportAttributeAccessIssue]
+    # Nothing seen is not nothing sent: a wrapper may have threads of its own.
+    return record.begun_in_this_thread(since) or None
 
 
 def _on_a_loop() -> bool:

@@ -123,6 +123,13 @@ class Trial:
     # What tenacity asks.
 
     def _is_to_be_made_again(self, state: RetryCallState) -> bool:
+        # First of all: what is left of the attempt shall not go on beside the next one, or be judged too soon.
+        self._record.give_up()
+        is_to_be = self._is_wanted(state)
+        self._record.give_up(is_to_be)
+        return is_to_be
+
+    def _is_wanted(self, state: RetryCallState) -> bool:
         state.start_time = self._began_at  # the first attempt is over when tenacity begins
         error = exception_of(state)
         if error is None:
@@ -226,6 +233,7 @@ class Trial:
     def _raise(self, error: Exception) -> NoReturn:
         """Raise the last error as it came; as a DeliveryUnknown, if the message may have been delivered."""
         self._errors.clear()  # its traceback holds this
+        self._record.give_up(False)
         unknown = self._unknown
         if unknown is None or isinstance(error, DeliveryUnknown):
             raise error

@@ -195,13 +195,15 @@ def install_hook() -> None:
 def _hook(event: str, args: tuple[object, ...]) -> None:
     # Called for every audited operation of the process. An exception other than Aborted would break it, whatever it is.
     if event == "smtplib.send" or event == "smtplib.connect":  # noqa: PLR1714 - quicker than a look into a set
-        if get_ident() in _forbidden:
+        may_go_on = get_ident() not in _forbidden
+        if may_go_on:
+            with suppress(Exception):
+                may_go_on = record.note(event, args)
+        if not may_go_on:
             # The session is somewhere in a transaction: nobody shall go on where this call left off.
             with suppress(Exception):
                 shut_down_socket(object.__getattribute__(args[0], "__dict__").get("sock"))
             raise Aborted
-        with suppress(Exception):
-            record.note(event, args)
     elif event == _PROBE:
         global _seen
         _seen = record.kept = True

@@ -10,7 +10,7 @@ from typing import Any
 from tenacity import wait_none
 
 from asyncsmtp_bridge import retry_transient
-from asyncsmtp_bridge.testing import SMTPTestServer
+from asyncsmtp_bridge.testing import SMTPTestServer, refuse
 
 ANNA, BERT, CLEO, DORA = (f"{name}@example.org" for name in ("anna", "bert", "cleo", "dora"))
 
@@ -44,6 +44,17 @@ class Sender:
             for each in messages or (message(),):
                 smtp.send_message(each)
         return len(messages)
+
+
+TWO = (message(1, BERT), message(2, CLEO))
+SECOND_GREYLISTED = refuse("RCPT", "450 4.2.0 Greylisted, try again later", recipient=CLEO, times=1)
+
+
+class Both(Sender):
+    """Sends two messages in one call."""
+
+    def send(self, *_: Any) -> int:
+        return super().send(*TWO)
 
 
 def copies(server: SMTPTestServer) -> Counter[tuple[str, str]]:

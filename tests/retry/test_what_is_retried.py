@@ -34,7 +34,7 @@ def as_a_coroutine_function(sender: Sender, policy: Any) -> Any:
 
 def as_a_bridged_function(sender: Sender, policy: Any) -> Any:
     async def main() -> Any:
-        return await bridge(partial(Sender.send, sender), retry=policy)()
+        return await bridge(partial(type(sender).send, sender), retry=policy)()
 
     return asyncio.run(main())
 
