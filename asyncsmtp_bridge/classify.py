@@ -380,7 +380,7 @@ def _of_recipients(error: smtplib.SMTPRecipientsRefused) -> Failure:
 def _replied_to(event: _Event) -> Command | None:
     """Say what a reply was given to."""
     if isinstance(event.error, _DataError):
-        return {Phase.DATA_COMMAND: "DATA", Phase.CONTENT_SENT: "CONTENT"}.get(event.phase)  # type: ignore
+        return "DATA" if event.phase is Phase.DATA_COMMAND else "CONTENT"
     for kind, command in _COMMANDS.items():
         if isinstance(event.error, kind):
             return command
@@ -418,7 +418,8 @@ def _of_cancelled(call: CancelledCall, cancelled: BaseException) -> Failure:
     outcome = _outcome_of_cancelled(call, told)
     if outcome is Outcome.TRANSIENT and told is None and begun:
         outcome = Outcome.UNKNOWN  # the same call had begun to send before
-    if outcome is not Outcome.ACCEPTED and any(_may_have_delivered(error) for error in call.earlier):
+    errors = (*call.earlier, *((call.error,) if call.error is not None else ()))
+    if outcome is not Outcome.ACCEPTED and any(_may_have_delivered(error) for error in errors):
         outcome = Outcome.UNKNOWN
     if told is not None and told.outcome is outcome:
         return told

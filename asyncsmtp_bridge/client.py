@@ -31,7 +31,7 @@ from .declare import async_method, attribute, plain_method
 from .executor import BoundedExecutor
 from .face import UNMADE, AsyncBridge
 from .job import ClosingJob, LaneJob
-from .owed import PARAMETERS, Attempt, Owed
+from .owed import PARAMETERS, Attempt, connecting, owing
 from .proxy import OwnFace, has_own_face
 from .watch import shut_down_socket
 
@@ -288,26 +288,9 @@ class AsyncSMTP(AsyncBridge[smtplib.SMTP]):
             return attempt
         known: dict[Attempt, Attempt] = vars(self).setdefault("_policies", {})
         if attempt not in known:
-            decorated = self._terms.decorated
-            known[attempt] = decorated(attempt) if attempt.__name__ == "connect" else self._owing(attempt)
+            put_through = connecting if attempt.__name__ == "connect" else owing
+            known[attempt] = put_through(attempt, self._terms.decorated)
         return known[attempt]
-
-    def _owing(self, attempt: Attempt) -> Attempt:
-        async def send(owed: Owed) -> Any:
-            return await owed.send(self)
-
-        retried = self._terms.decorated(send)
-
-        async def call(_: AsyncSMTP, *args: Any, **kwargs: Any) -> Any:
-            owed = Owed(attempt, self._is_connected, args, kwargs)
-            del args, kwargs
-            try:
-                returned = await retried(owed)
-            except Exception as error:
-                return owed.result_of(error)
-            return owed.result(returned)
-
-        return call
 
     def _is_connected(self) -> bool:
         return getattr(self._target, "sock", None) is not None

@@ -1,21 +1,26 @@
 """What is still owed: one message, of which some recipients have got it, and others may be asked for again.
 
-Owns how a policy is put on ``sendmail`` and ``send_message`` of a mirror: who has got the message is not sent to again,
-and who was refused for good is not asked for again. It does not know how a policy decides, or waits.
+Owns how a policy is put on the methods of a mirror. Of ``sendmail`` and ``send_message``: who has got the message is
+not sent to again, and who was refused for good is not asked for again. Of ``connect``: a greeting that refuses for now
+is a reply there, and no error. It does not know how a policy decides, or waits.
 """
 
 from __future__ import annotations
 
 import smtplib
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from email.message import Message
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .classify import classify, judged
 from .identity import identified
 from .job import logger
 from .outcome import DeliveryUnknown, Failure, Outcome, StillOwed
 from .trial import delivery_unknown
+
+if TYPE_CHECKING:
+    from .client import AsyncSMTP
 
 Attempt = Callable[..., Coroutine[Any, Any, Any]]
 Reply = tuple[int, bytes]
@@ -24,21 +29,63 @@ PARAMETERS = {"sendmail": ("from_addr", "to_addrs", "msg"), "send_message": ("ms
 """What the methods take, as far as it is looked at, by position or by name."""
 
 
+def connecting(attempt: Attempt, decorate: Callable[[Attempt], Attempt]) -> Attempt:
+    """Return the method ``connect`` of mirrors as the policy has it."""
+
+    async def connect(mirror: AsyncSMTP, *args: Any, **kwargs: Any) -> Any:
+        waiting = attempt(mirror, *args, **kwargs)
+        del args, kwargs
+        reply = await waiting
+        if type(reply) is tuple and 400 <= reply[0] <= 499:
+            raise smtplib.SMTPConnectError(*reply)
+        return reply
+
+    retried = decorate(connect)
+
+    async def call(mirror: AsyncSMTP, *args: Any, **kwargs: Any) -> Any:
+        waiting = retried(mirror, *args, **kwargs)
+        del args, kwargs
+        try:
+            return await waiting
+        except smtplib.SMTPConnectError as refused:
+            return refused.smtp_code, refused.smtp_error  # as smtplib does
+
+    return call
+
+
+def owing(attempt: Attempt, decorate: Callable[[Attempt], Attempt]) -> Attempt:
+    """Return the method ``sendmail`` or ``send_message`` of mirrors as the policy has it."""
+
+    async def send(owed: Owed) -> Any:
+        return await owed.send()
+
+    retried = decorate(send)
+
+    async def call(mirror: AsyncSMTP, *args: Any, **kwargs: Any) -> Any:
+        owed = Owed(attempt, mirror, args, kwargs)
+        del args, kwargs
+        try:
+            returned = await retried(owed)
+        except Exception as error:
+            return owed.result_of(error)
+        return owed.result(returned)
+
+    return call
+
+
 class Owed:
     """A message on its way to those who have not got it yet.
 
     Args:
         attempt: The method of the mirror, without a policy.
-        is_connected: Whether the session can be used for another attempt.
+        mirror: The mirror.
         args: The arguments of the call.
         kwargs: Those given by name.
     """
 
-    def __init__(
-        self, attempt: Attempt, is_connected: Callable[[], bool], args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> None:
+    def __init__(self, attempt: Attempt, mirror: AsyncSMTP, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         self._attempt = attempt
-        self._is_connected = is_connected
+        self._mirror = mirror
         self._args = list(args)
         self._kwargs = dict(kwargs)
         self._names = PARAMETERS[attempt.__name__]
@@ -59,7 +106,7 @@ class Owed:
         elif name in self._kwargs or name == "to_addrs":
             self._kwargs[name] = new(self._kwargs.get(name))
 
-    async def send(self, bridge: Any) -> Any:
+    async def send(self) -> Any:
         """Make an attempt, and return what comes of it, if no other is to follow.
 
         Raises:
@@ -69,7 +116,7 @@ class Owed:
         if self._owed is not None:
             self._replace("to_addrs", lambda _: list(self._owed or ()))
         try:
-            refused = await self._attempt(bridge, *self._args, **self._kwargs)
+            refused = await self._attempt(self._mirror, *self._args, **self._kwargs)
         except smtplib.SMTPRecipientsRefused as error:
             self._end = error
             refused = error.recipients
@@ -77,7 +124,11 @@ class Owed:
             failure = judged(error, None)
             if failure.outcome is Outcome.UNKNOWN:
                 self._unknown = failure
-            if self._is_connected():
+            if self._mirror._is_connected():
+                if isinstance(error, smtplib.SMTPDataError):
+                    # Where DATA itself was refused, smtplib leaves the transaction open.
+                    with suppress(smtplib.SMTPServerDisconnected):
+                        await self._mirror.rset()
                 raise
             self._end = error  # whatever a policy says: over this session nothing is sent any more
             return None
@@ -90,7 +141,7 @@ class Owed:
                 self._refused.pop(address, None)
         self._refused.update(refused)
         self._owed = [each for each, told in classify(self._refused).items() if told.outcome is Outcome.TRANSIENT]
-        if self._owed and self._is_connected():
+        if self._owed and self._mirror._is_connected():
             self._end = None
             raise StillOwed({each: self._refused[each] for each in self._owed}, self._is_delivered)
         return self._refused

@@ -152,7 +152,8 @@ def _has_own_send(kind: type) -> bool:
 def _is_content(sent: bytes) -> bool:
     """Whether what is sent is the content of a message, or the last part of one, and not a command."""
     # From the hook, and beyond it from the method that sends, which is called by the one that wants it sent.
-    if sys._getframe(3).f_back.f_code.co_name == "data":  # type: ignore[union-attr]
+    sender = sys._getframe(3).f_back
+    if sender is not None and sender.f_code.co_name == "data":
         return True
     # A wrapper that speaks SMTP by itself; no command ends like this.
     return bytes(sent[-5:]) in (b"\r\n.\r\n", b".\r\n") or bytes(sent[:5]).upper() == b"BDAT "

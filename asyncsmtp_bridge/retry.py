@@ -123,13 +123,14 @@ class RetryTransient(Policy):
             )
         if not awaited and inspect.iscoroutinefunction(self.before_sleep):
             raise TypeError(f"before_sleep= is a coroutine function, and {name_of(func)} is not")
-        made: Callable[..., Any] = _awaited(self, func) if awaited else _called(self, func)
+        decorated = _awaited if awaited else _called
+        made: Callable[..., Any] = decorated(self, func)
         functools.update_wrapper(made, func, updated=("__dict__",) if inspect.isroutine(func) else ())
         setattr(made, POLICY, self)
         return made
 
 
-def _awaited(policy: Policy, func: Callable[..., Awaitable[Any]]) -> Callable[..., Coroutine[Any, Any, Any]]:
+def _awaited(policy: Policy, func: Callable[..., Any]) -> Callable[..., Coroutine[Any, Any, Any]]:
     async def call(*args: Any, **kwargs: Any) -> Any:
         arguments = Arguments(args, kwargs)
         del args, kwargs  # not to be seen in this frame's variables by whoever collects them

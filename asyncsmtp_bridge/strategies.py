@@ -81,7 +81,7 @@ class retry_if_transient(retry_base):  # noqa: N801 - as tenacity names its own
     """
 
     def __init__(self, *, on_unknown: OnUnknown = "raise") -> None:
-        self._on_unknown = checked_on_unknown(on_unknown)
+        self._on_unknown: OnUnknown = checked_on_unknown(on_unknown)
         # Not when a call has failed: by then it may have sent what would be sent again.
         if defaults.allows_hook("retry_if_transient()"):
             watch.install_hook()

@@ -134,7 +134,7 @@ class Trial:
         error = exception_of(state)
         if error is None:
             # A CancelledError, Ctrl-C: whatever a predicate says of these, they are to end the call.
-            return not state.outcome.failed and self._is_failure(state)  # type: ignore[union-attr]
+            return state.outcome is not None and not state.outcome.failed and self._is_failure(state)
         self._errors.append(error)
         failure = self._failure = judged(error, begun_by(error))
         if failure.outcome is Outcome.UNKNOWN and not failure.sent_before:
