@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import re
+import smtplib
+import socket
 import threading
+from collections.abc import Iterator
+from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from asyncsmtp_bridge import AsyncBridge, bridge
-from asyncsmtp_bridge.testing import SMTPTestServer, silence
+from asyncsmtp_bridge import AsyncBridge, bridge, retry_testing, retry_transient
+from asyncsmtp_bridge.testing import SMTPTestServer, refuse, silence
 
 DOCS = Path(__file__).parent.parent / "docs"
 
@@ -59,8 +63,6 @@ async def test_a_face_is_a_table() -> None:
 async def test_a_deadline_says_what_is_known(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import smtplib
-
     wait_for = asyncio.wait_for
 
     async def soon(call: Any, timeout: float) -> Any:
@@ -82,3 +84,60 @@ async def test_a_deadline_says_what_is_known(
     assert "CancelledCall(function='" in printed
     assert "Mailer.send', began=True, phase=<Phase.GREETING: 'greeting'>" in printed
     assert "returned=True" in printed
+
+
+@pytest.fixture
+def mail_example_org(monkeypatch: pytest.MonkeyPatch) -> Iterator[SMTPTestServer]:
+    """A server that answers for mail.example.org."""
+    connect = socket.create_connection
+    with SMTPTestServer() as server:
+
+        def redirected(address: tuple[str, int], *args: Any, **kwargs: Any) -> socket.socket:
+            assert address == ("mail.example.org", 587)
+            return connect((server.host, server.port), *args, **kwargs)
+
+        monkeypatch.setattr(socket, "create_connection", redirected)
+        yield server
+
+
+def test_a_failure_is_handled_by_what_is_known(mail_example_org: SMTPTestServer) -> None:
+    code = code_of("retrying.md")
+    mail_example_org.faults = [refuse("RCPT", "450 4.2.0 Greylisted, see our page")]
+    with pytest.raises(smtplib.SMTPRecipientsRefused) as caught:
+        code["send_invoice"].__wrapped__("bert@example.org")
+    queue: list[Exception] = []
+    assert code["handle"](caught.value, queue).startswith("Outcome.TRANSIENT: 450 4.2.0 Greylisted, see our page (grey")
+    assert queue == [caught.value]
+
+
+async def test_all_ways_of_trying_again_deliver_one_copy(mail_example_org: SMTPTestServer) -> None:
+    code = code_of("retrying.md")
+    with retry_testing():
+        for send in (lambda to: asyncio.to_thread(code["send_invoice"], to), code["on_order"], code["mailer"].send):
+            mail_example_org.reset()
+            mail_example_org.faults = [refuse("MAIL", "451 4.3.0 Later", times=2)]
+            await send("bert@example.org")
+            assert len(mail_example_org.messages) == 1
+
+
+async def test_on_a_mirror_the_final_refusals_are_returned(mail_example_org: SMTPTestServer) -> None:
+    message = EmailMessage()
+    message["From"], message["To"] = "anna@example.org", "bert@example.org, cleo@example.org"
+    mail_example_org.faults = [refuse("RCPT", "450 4.2.1 Busy", recipient="cleo@example.org")]
+    with retry_testing():
+        refused = await code_of("retrying.md")["send_report"](message)
+    assert refused == {"cleo@example.org": (450, b"4.2.1 Busy")}
+    assert [each.rcpt_tos for each in mail_example_org.messages] == [("bert@example.org",)]
+
+
+def test_tests_of_retries_do_not_wait() -> None:
+    calls = []
+
+    @retry_transient
+    def flaky() -> None:
+        calls.append(1)
+        if len(calls) < 2:
+            raise smtplib.SMTPServerDisconnected("gone")
+
+    code_of("retrying.md")["test_a_busy_server"](flaky)
+    assert len(calls) == 2

@@ -51,6 +51,11 @@ async def test_the_legacy_function_can_be_awaited(code: dict[str, Any], mail_exa
     assert mail_example_org.mailbox.recipients == ["bert@example.org", "cleo@example.org", "dora@example.org"]
 
 
+async def test_a_patient_mailer_tries_again(code: dict[str, Any], mail_example_org: Server) -> None:
+    await code["patient"].send("bert@example.org", subject="Hi")
+    assert mail_example_org.mailbox.recipients == ["bert@example.org"]
+
+
 async def test_smtplib_code_delivers_the_same_before_and_after(code: dict[str, Any], mail_example_org: Server) -> None:
     message = EmailMessage()
     message["From"], message["To"] = "anna@example.org", "bert@example.org"

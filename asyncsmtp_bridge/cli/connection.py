@@ -15,7 +15,7 @@ from ..client import AsyncSMTP
 from ..executor import BoundedExecutor
 from ..watch import shut_down_socket
 from .message import MessageFile
-from .outcome import Result, connection_was_gone, content_begun, failed, interrupted, refused_in_step, sent
+from .outcome import Result, connection_was_gone, failed, interrupted, may_have_been_delivered, refused_in_step, sent
 from .reach import Server, Unreachable
 
 QUIT_TIMEOUT = 2.0
@@ -70,7 +70,7 @@ class Connection:
                 await self._recover(smtp, error)
                 self.sending = None
                 if self._ended and isinstance(error, smtplib.SMTPServerDisconnected):
-                    if content_begun(error):
+                    if may_have_been_delivered(error):
                         return interrupted(message)
                     raise Interrupted from error
                 if reused and connection_was_gone(error):

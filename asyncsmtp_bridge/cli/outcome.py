@@ -1,6 +1,6 @@
 """What became of a file: the answer for each of its recipients.
 
-Owns the reading of smtplib's results and exceptions. It does not know connections, or how a result is shown.
+Owns what is said of each. It does not know connections, or how a result is shown.
 """
 
 from __future__ import annotations
@@ -8,24 +8,12 @@ from __future__ import annotations
 import enum
 import smtplib
 import traceback
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ..phase import Phase, phase_of, places_in
+from ..classify import Refusals, classify
+from ..outcome import Failure, Outcome
 from .message import MessageFile
-
-
-class Outcome(enum.Enum):
-    """What is known of a message for one recipient."""
-
-    ACCEPTED = "accepted"
-    TRANSIENT = "transient"
-    """Refused for now, or not delivered because the connection ended before the content: may be tried again."""
-    PERMANENT = "permanent"
-    """Refused for good."""
-    UNKNOWN = "unknown"
-    """The content may have been sent and no answer was read: it may have been delivered."""
 
 
 class Status(enum.Enum):
@@ -80,14 +68,11 @@ class Result:
         return Status.ACCEPTED if len(outcomes) == 1 else Status.PARTIAL
 
 
-Refusals = Mapping[str, tuple[int, bytes]]
-"""What ``send_message`` returns: refused recipients, with the reply to each."""
-
-
 def sent(message: MessageFile, refused: Refusals) -> Result:
     """Return the result of a ``send_message`` that returned."""
+    failures = classify(refused)
     answers = tuple(
-        _refused(recipient, *refused[recipient]) if recipient in refused else Answer(recipient, Outcome.ACCEPTED)
+        _answer(recipient, failures[recipient]) if recipient in failures else Answer(recipient, Outcome.ACCEPTED)
         for recipient in message.recipients
     )
     return Result(message.path, message.sender, answers)
@@ -95,22 +80,18 @@ def sent(message: MessageFile, refused: Refusals) -> Result:
 
 def failed(message: MessageFile, error: Exception) -> Result:
     """Return the result of a ``send_message`` that raised."""
-    if isinstance(error, smtplib.SMTPRecipientsRefused):
-        # A 421 ends the transaction: recipients after it were never named to the server.
-        rest = Answer("", Outcome.TRANSIENT, None, "not tried: the server closed the connection at another recipient")
-        answers = tuple(
-            _refused(recipient, *error.recipients[recipient])
-            if recipient in error.recipients
-            else Answer(recipient, rest.outcome, rest.code, rest.text)
-            for recipient in message.recipients
-        )
-        return Result(message.path, message.sender, answers)
-    one = _without_recipient(error)
-    return Result(
-        message.path,
-        message.sender,
-        tuple(Answer(recipient, one.outcome, one.code, one.text) for recipient in message.recipients),
+    failure = classify(error)
+    # A 421 ends the transaction: recipients after it were never named to the server.
+    rest = Answer("", Outcome.TRANSIENT, None, "not tried: the server closed the connection at another recipient")
+    if not failure.recipients:
+        rest = _answer("", failure)
+    answers = tuple(
+        _answer(recipient, failure.recipients[recipient])
+        if recipient in failure.recipients
+        else replace(rest, recipient=recipient)
+        for recipient in message.recipients
     )
+    return Result(message.path, message.sender, answers)
 
 
 def interrupted(message: MessageFile) -> Result:
@@ -120,23 +101,20 @@ def interrupted(message: MessageFile) -> Result:
     return Result(message.path, message.sender, answers)
 
 
-def _refused(recipient: str, code: int, reply: bytes | str) -> Answer:
-    if not 400 <= code <= 599:
-        return Answer(recipient, Outcome.TRANSIENT, None, f"no proper reply: {reply_text(reply)}")
-    return Answer(recipient, Outcome.PERMANENT if code >= 500 else Outcome.TRANSIENT, code, reply_text(reply))
-
-
-def _without_recipient(error: Exception) -> Answer:
-    if isinstance(error, smtplib.SMTPResponseException):
-        if content_begun(error) and not refused_in_step(error):
-            text = f"no proper reply to the content: {reply_text(error.smtp_error)}"
-            return Answer("", Outcome.UNKNOWN, None, text)
-        return _refused("", error.smtp_code, error.smtp_error)
-    if content_begun(error):
-        return Answer("", Outcome.UNKNOWN, None, f"the content may have been sent, and no answer came: {error}")
-    if isinstance(error, smtplib.SMTPServerDisconnected | ConnectionError | TimeoutError):
-        return Answer("", Outcome.TRANSIENT, None, f"the connection ended before the content was sent: {error}")
-    return Answer("", Outcome.PERMANENT, None, f"smtplib could not send it: {type(error).__name__}: {error}")
+def _answer(recipient: str, failure: Failure) -> Answer:
+    text = " ".join(filter(None, (failure.enhanced_code, failure.text)))
+    outcome = failure.outcome or Outcome.PERMANENT
+    if failure.code is None:
+        if outcome is Outcome.UNKNOWN:
+            text = f"the content may have been sent, and no answer came: {text}"
+        elif outcome is Outcome.TRANSIENT and isinstance(failure.exception, OSError):
+            was_reply = isinstance(failure.exception, smtplib.SMTPResponseException)
+            text = f"{'no proper reply' if was_reply else 'the connection ended before the content was sent'}: {text}"
+        elif outcome is Outcome.TRANSIENT:
+            text = f"no proper reply: {text}"
+        else:
+            text = f"smtplib could not send it: {type(failure.exception).__name__}: {text}"
+    return Answer(recipient, outcome, failure.code, text)
 
 
 def refused_in_step(error: BaseException) -> bool:
@@ -152,15 +130,9 @@ def reply_text(reply: bytes | str) -> str:
     return " ".join(text.split())
 
 
-def content_begun(error: BaseException) -> bool:
-    """Say whether the content may have left when smtplib raised `error`: the reply to DATA was 354.
-
-    smtplib's exceptions do not tell, their tracebacks do. A refused content is raised by the caller of ``data()``.
-    """
-    phase = phase_of(reversed(places_in(error.__traceback__)))
-    if isinstance(error, smtplib.SMTPDataError):
-        return phase not in (None, Phase.DATA_COMMAND)
-    return phase in (Phase.CONTENT_BEGUN, Phase.CONTENT_SENT)
+def may_have_been_delivered(error: BaseException) -> bool:
+    """Say whether nobody can know what became of a message when smtplib raised `error`."""
+    return classify(error).outcome is Outcome.UNKNOWN
 
 
 def connection_was_gone(error: BaseException) -> bool:

@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .outcome import Answer, Outcome, Result, Status
+from ..outcome import Outcome
+from .outcome import Answer, Result, Status
 from .reach import Server, Unreachable
 
 SHOWN = 10
