@@ -47,7 +47,7 @@ async def test_who_was_refused_for_now_is_sent_to_again_and_nobody_else(policy: 
         assert await send(server, policy=policy) == {DORA: (550, b"5.1.1 Unknown")}
         assert copies(server) == {("<1@example.org>", BERT): 1, ("<1@example.org>", CLEO): 1}
         asked = [line for line in server.commands if line.lower().startswith("rcpt")]
-        assert [line for line in asked if DORA in line] == [f"rcpt TO:<{DORA}>"]
+        assert [line.lower() for line in asked if DORA in line] == [f"rcpt to:<{DORA}>"]
         assert server.connections_total == 1
 
 
@@ -79,7 +79,7 @@ async def test_final_refusals_of_all_are_raised(policy: Any) -> None:
             await send(server, f"{CLEO}, {DORA}", policy)
         assert type(caught.value) is smtplib.SMTPRecipientsRefused
         assert caught.value.recipients == {CLEO: (450, b"4.2.1 Busy"), DORA: (550, b"5.1.1 Unknown")}
-        assert [line for line in server.commands if DORA in line] == [f"rcpt TO:<{DORA}>"]
+        assert [line.lower() for line in server.commands if DORA in line] == [f"rcpt to:<{DORA}>"]
         assert not server.messages
 
 
