@@ -6,6 +6,8 @@ await smtp.send_message(message)
 mailer = bridge(CorpMailer("mail.example.org"))             # an organisation's own wrapper, awaitable as it is
 await asyncio.wait_for(mailer.send(message), timeout=10)    # a deadline that ends the conversation underneath
 
+mailer = bridge(CorpMailer("mail.example.org"), retry=retry_transient)   # tried again, and nobody gets it twice
+
 await to_thread(legacy_send, message)                       # any blocking function, with a bound that holds
 """
 

@@ -23,6 +23,7 @@ import tenacity
 from tenacity import RetryCallState
 
 from .arguments import Arguments
+from .cancellation import note
 from .classify import judged
 from .job import name_of
 from .outcome import EARLIER, CancelledCall, DeliveryUnknown, Failure, Outcome
@@ -88,7 +89,7 @@ class Trial:
                 return self._arguments(self._func)
 
         try:
-            return tenacity.Retrying(sleep=time.sleep, **self._strategies())(again)
+            return tenacity.Retrying(sleep=self._sleep, **self._strategies())(again)
         except Exception as error:
             self._raise(error)
 
@@ -153,6 +154,9 @@ class Trial:
             return False
         self._failure = None
         begun = self._record.begun()
+        if begun:
+            self._unknown = Failure(Outcome.UNKNOWN, text="its result means a failure", message_id=begun[-1])
+            self._errors.append(delivery_unknown(self._unknown))
         if begun and self._policy.on_unknown == "raise":
             logger.warning(
                 "%s returned what means a failure, but had begun to send message %s, which may have been delivered: "
@@ -213,6 +217,11 @@ class Trial:
         if self._policy.before_sleep is not None:
             self._announcement = self._policy.before_sleep(state)
 
+    def _sleep(self, seconds: float) -> None:
+        if inspect.isawaitable(self._announcement):
+            raise TypeError(f"before_sleep= returned what is to be awaited, and {name_of(self._func)} is not awaited")
+        time.sleep(seconds)
+
     async def _sleep_on_loop(self, seconds: float) -> None:
         announcement, self._announcement = self._announcement, None
         if inspect.isawaitable(announcement):
@@ -220,15 +229,18 @@ class Trial:
         try:
             await asyncio.sleep(seconds)
         except asyncio.CancelledError as cancelled:
-            # Between two attempts: what is known is that of the last one.
-            call = CancelledCall(name_of(self._func), began=True, returned=True, error=self._errors[-1])
-            cancelled.call = replace(call, earlier=tuple(self._errors[:-1]))  # type: ignore[attr-defined] # pyright: ignore
+            # Between two attempts: what is known is that of the last one, if it was an error.
+            call = CancelledCall(name_of(self._func), began=False)
+            if self._failure is not None:
+                call = replace(call, began=True, returned=True, error=self._errors[-1])
+            note(cancelled, replace(call, earlier=tuple(self._errors)))
             raise
 
     def _tell_of_earlier(self, cancelled: asyncio.CancelledError) -> None:
         call = getattr(cancelled, "call", None)
-        if isinstance(call, CancelledCall):
-            cancelled.call = replace(call, earlier=(*self._errors, *call.earlier))  # type: ignore[attr-defined] # pyright: ignore
+        if not isinstance(call, CancelledCall):
+            call = CancelledCall(name_of(self._func), began=True)
+        note(cancelled, replace(call, earlier=(*self._errors, *call.earlier)))
 
     def _raise(self, error: Exception) -> NoReturn:
         """Raise the last error as it came; as a DeliveryUnknown, if the message may have been delivered."""

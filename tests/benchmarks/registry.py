@@ -11,11 +11,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from types import ModuleType
 
-from . import bound, bridge, deadline, hop
+from . import bound, bridge, deadline, hop, retry
 from .measurement import Plan, Table
 
-# In the order in which they are measured: from the first abort of `deadline` on, an audit hook slows the process a bit.
-_MODULES: tuple[ModuleType, ...] = (hop, bridge, bound, deadline)
+# In the order in which they are measured: from the first retried call of `retry` on, an audit hook slows the process a
+# bit. `deadline` would install it, too, at its first abort.
+_MODULES: tuple[ModuleType, ...] = (hop, bridge, bound, retry, deadline)
 
 
 @dataclass(frozen=True)

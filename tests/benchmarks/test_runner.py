@@ -19,13 +19,13 @@ def runner(*arguments: str) -> subprocess.CompletedProcess[str]:
 def test_list_names_every_entry_in_one_line_each() -> None:
     done = runner("--list")
     assert done.returncode == 0, done.stderr
-    assert [line.split()[0] for line in done.stdout.splitlines()] == ["hop", "bridge", "bound", "deadline"]
+    assert [line.split()[0] for line in done.stdout.splitlines()] == ["hop", "bridge", "bound", "retry", "deadline"]
 
 
 def test_a_mistyped_entry_is_answered_with_the_entries_there_are() -> None:
     done = runner("hopp")
     assert done.returncode == 2
-    assert "no entry 'hopp'; there are: hop, bridge, bound, deadline. Did you mean hop?" in done.stderr
+    assert "no entry 'hopp'; there are: hop, bridge, bound, retry, deadline. Did you mean hop?" in done.stderr
     assert done.stdout == ""
 
 
@@ -103,3 +103,31 @@ def test_quick_bound_reports_every_peers_peak_and_ours_is_the_limit(tmp_path: Pa
     assert len(peaks) == 4
     assert 1 <= peaks["BoundedExecutor(2).run"] <= 2
     assert 1 <= peaks["BoundedExecutor.shared(2).run"] <= 2
+
+
+def test_quick_retry_compares_first_attempts_backoff_and_deadlines(tmp_path: Path) -> None:
+    file = tmp_path / "figures.json"
+    done = runner("retry", "--quick", "--runs", "2", "--json", str(file))
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    costs, crowds, deadlines = json.loads(file.read_text(encoding="utf-8"))["entries"]["retry"]
+    peers = ("the function itself", "retry_transient", "tenacity.retry")
+    assert [(row["function"], row["peer"]) for row in costs["rows"]] == [
+        (kind, peer) for kind in ("plain", "coroutine") for peer in peers
+    ]
+    for row in costs["rows"]:
+        assert row["us_min"] <= row["us"] <= row["us_max"]
+        assert len(row["samples_us"]) == 2
+        assert (row["ratio"] is None) == (row["peer"] == "the function itself")
+        assert row["ratio"] == 1 or row["peer"] != "retry_transient"
+    assert [row["peer"].partition(":")[0] for row in crowds["rows"]] == ["backoff on the loop", "backoff in the thread"]
+    for row in crowds["rows"]:
+        assert row["healthy_s_max"] <= row["all_s_max"]
+        assert row["all_s_min"] >= 2 * crowds["parameters"]["wait"]
+    assert len(deadlines["rows"]) == 3
+    for row in deadlines["rows"]:
+        if "note" in row:  # on a slow machine a call has not come so far in a tenth of a second
+            assert row["runs"] == 0
+            continue
+        assert 1 <= row["runs"] <= 2
+        assert row["caller_s"] <= row["caller_s_max"] < deadlines["parameters"]["backoff"]

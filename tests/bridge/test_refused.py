@@ -184,7 +184,7 @@ class TestTenacity:
         assert {(warning.filename, warning.lineno) for warning in caught} == {(__file__, line)}
 
     def test_the_warning_says_what_to_do(self) -> None:
-        with pytest.warns(RuntimeWarning, match=r"holds a thread.*Bridge the function below, with retry=retry_transient"):
+        with pytest.warns(RuntimeWarning, match=r"holds a thread.*below, with retry=retry_transient"):
             bridge(decorated)
 
     @pytest.mark.filterwarnings("ignore:.*decorated by a retry policy")

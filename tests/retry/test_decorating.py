@@ -155,6 +155,10 @@ def test_predicates_that_would_have_to_be_awaited_are_refused() -> None:
         retry_transient(also=later)
     with pytest.raises(TypeError, match=r"before_sleep= is a coroutine function, and test_.* is not"):
         retry_transient(before_sleep=later)(test_predicates_that_would_have_to_be_awaited_are_refused)
+    waiting = asyncio.Future[None](loop=asyncio.new_event_loop())
+    with pytest.raises(TypeError, match=r"before_sleep= returned what is to be awaited, and .*_fail is not awaited"):
+        retry_transient(before_sleep=lambda _: waiting)(Flaky()._fail)()
+    waiting.get_loop().close()
 
 
 @pytest.mark.parametrize(

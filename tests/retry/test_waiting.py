@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from asyncsmtp_bridge import AsyncSMTP, BoundedExecutor, Outcome, bridge, classify, retry_transient, wait_transient
 from asyncsmtp_bridge.outcome import CancelledCall
-from asyncsmtp_bridge.testing import SMTPTestServer, greylist, hold, refuse
+from asyncsmtp_bridge.testing import SMTPTestServer, drop, greylist, hold, refuse
 
 from .sending import BERT, Sender, copies
 
@@ -177,6 +177,55 @@ async def test_a_deadline_ends_a_retried_call(way: str) -> None:
         with pytest.raises(asyncio.TimeoutError):
             await asyncio.wait_for(sent(way, server, retry_transient(wait=tenacity.wait_fixed(100))), 0.1)
         assert loop.time() - began < 50  # of a hundred; that it is a tenth, the benchmarks say
+
+
+@pytest.mark.parametrize(
+    ("fault", "outcome"),
+    [(refuse("MAIL", "451 4.3.0 Later"), Outcome.TRANSIENT), (drop("after content"), Outcome.UNKNOWN)],
+    ids=str,
+)
+async def test_cancelling_a_wait_after_a_result_that_means_failure_tells_of_it(fault: Any, outcome: Outcome) -> None:
+    def try_to_send() -> bool:
+        try:
+            sender.send()
+        except OSError:
+            return False
+        return True
+
+    waiting = Waiting()
+    policy = retry_transient(
+        wait=tenacity.wait_fixed(100),
+        before_sleep=waiting,
+        also=tenacity.retry_if_result(lambda sent: not sent),
+        on_unknown="retry",
+    )
+    with SMTPTestServer(faults=[fault]) as server:
+        sender = Sender(server)
+        call = asyncio.ensure_future(bridge(try_to_send, retry=policy)())
+        await waiting.begun.wait()
+        with pytest.raises(asyncio.TimeoutError) as caught:
+            await asyncio.wait_for(call, 0)
+    assert classify(caught.value).outcome is outcome
+
+
+async def test_cancelling_what_a_coroutine_function_does_besides_tells_of_the_attempts_before() -> None:
+    second = asyncio.Event()
+
+    @retry_transient(wait=tenacity.wait_none(), on_unknown="retry")
+    async def send() -> None:
+        if sender.calls:
+            second.set()
+            await asyncio.Event().wait()
+        await bridge(sender.send)()
+
+    with SMTPTestServer(faults=[drop("after content", keep=True)]) as server:
+        sender = Sender(server)
+        call = asyncio.ensure_future(send())
+        await second.wait()
+        call.cancel()
+        with pytest.raises(asyncio.CancelledError) as caught:
+            await call
+    assert classify(caught.value).outcome is Outcome.UNKNOWN
 
 
 async def test_cancelling_an_attempt_tells_of_the_attempts_before() -> None:
