@@ -15,6 +15,7 @@ from types import CoroutineType
 from typing import Any
 
 from . import defaults, watch
+from .arguments import Arguments
 from .cancellation import ON_CANCEL, OnCancel, note, reached_through, settle, settle_from_thread
 from .executor import BoundedExecutor, slots_of
 from .job import WITHDRAWN, BlockingJob, ClosingJob, LaneJob, logger
@@ -45,12 +46,31 @@ class Terms:
     def retried(self, call: Callable[..., Coroutine[Any, Any, Any]]) -> Callable[..., Coroutine[Any, Any, Any]]:
         """Return the coroutine function as the policy has it; waiting between attempts holds no thread and no lane.
 
-        What is sent in each attempt is recorded, and the exception that ends it has the record.
+        What is sent in each attempt is recorded, and the exception that ends it has the record. The policy does not see
+        the arguments: its frames would show them.
         """
-        return call if self.retry is None else self.decorated(_recorded(call))
+        if self.retry is None:
+            return call
+
+        @functools.wraps(call)
+        async def attempt(arguments: Arguments) -> Any:
+            watch.keep_record("a retried call")
+            with Record():
+                return await arguments(call)
+
+        decorated = self.decorated(attempt)
+
+        @functools.wraps(call)
+        async def whole(*args: Any, **kwargs: Any) -> Any:
+            arguments = Arguments(args, kwargs)
+            del args, kwargs
+            with Record():  # when it ends, what is left of given-up attempts may go on
+                return await decorated(arguments)
+
+        return whole
 
     def decorated(self, call: Callable[..., Coroutine[Any, Any, Any]]) -> Callable[..., Coroutine[Any, Any, Any]]:
-        """Return the coroutine function as the policy has it, which is to be known to send one message at most."""
+        """Return the coroutine function as the policy has it."""
         assert self.retry is not None  # noqa: S101 - that there is one was asked before
         try:
             decorated: Any = self.retry(call)
@@ -67,18 +87,6 @@ class Terms:
             )
         made: Callable[..., Coroutine[Any, Any, Any]] = decorated
         return made
-
-
-def _recorded(call: Callable[..., Coroutine[Any, Any, Any]]) -> Callable[..., Coroutine[Any, Any, Any]]:
-    @functools.wraps(call)
-    async def attempt(*args: Any, **kwargs: Any) -> Any:
-        waiting = call(*args, **kwargs)
-        del args, kwargs  # not to be seen in this frame's variables by whoever collects them
-        watch.keep_record("a retried call")
-        with Record():
-            return await waiting
-
-    return attempt
 
 
 async def _probe() -> None:

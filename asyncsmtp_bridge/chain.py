@@ -7,6 +7,7 @@ with the places that it came through. It does not know what they mean.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from .phase import Place, places_in
@@ -52,7 +53,8 @@ def links_of(error: BaseException) -> list[Link]:
 
 def _members(error: BaseException) -> Sequence[BaseException]:
     # Of the groups of Python 3.11, and of the package that brings them to 3.10.
-    members = getattr(error, "exceptions", ())
-    if type(members) is tuple and all(isinstance(each, BaseException) for each in members):
-        return members
+    with suppress(Exception):  # an exception of somebody else's may have any attribute
+        members = getattr(error, "exceptions", ())
+        if type(members) is tuple and all(isinstance(each, BaseException) for each in members):
+            return members
     return ()

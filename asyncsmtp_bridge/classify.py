@@ -12,7 +12,7 @@ It does not know threads, event loops or retry policies.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import overload
 
@@ -20,6 +20,7 @@ from . import record
 from .chain import links_of
 from .evidence import BEFORE_CONTENT, CONTENT, Event, is_smtps, judged_alone, line_of, refusal_of, speaks_for_itself
 from .outcome import EARLIER, CancelledCall, Failure, Outcome, StillOwed
+from .phase import Phase
 
 Refusals = Mapping[str, tuple[int, bytes]]
 """What ``sendmail`` and ``send_message`` return: the recipients that were refused, with the reply to each."""
@@ -64,36 +65,59 @@ def classify(failed: BaseException | Refusals) -> Failure | dict[str, Failure]:
         return {address: refusal_of(address, *reply) for address, reply in failed.items()}
     if not isinstance(failed, BaseException):
         raise TypeError(f"classify() takes an exception, or the refusals that sendmail() returned, not {failed!r:.80}")
-    failure = judged(failed, record.begun_by(failed))
+    known = next((found.known() for link in links_of(failed) if (found := record.of(link.error)) is not None), None)
+    failure = judged(failed, known or record.NOTHING_KNOWN)
     earlier = getattr(failed, EARLIER, None)
     if isinstance(earlier, Failure) and failure.outcome is not Outcome.ACCEPTED:
         return replace(failure, outcome=Outcome.UNKNOWN, message_id=earlier.message_id)
     return failure
 
 
-def judged(error: BaseException, begun: record.Begun | None) -> Failure:
-    """Say what is known of a message, by the exception and by the contents that the call had begun.
+def judged(error: BaseException, known: record.Known) -> Failure:
+    """Say what is known of a message, by the exception and by what was recorded of the call.
 
     Args:
         error: The exception.
-        begun: The contents, those of the failed transaction included; None if they are not known.
+        known: What was recorded.
     """
-    verdicts = _verdicts(error, nothing_begun=begun == ())
+    verdicts = _verdicts(error, nothing_begun=known.nothing_begun)
     if not verdicts:
-        return Failure(None, text=line_of(error), sent_before=begun or (), exception=error)
+        return Failure(None, text=line_of(error), sent_before=_ids(known.begun or ()), exception=error)
     worst = min(verdicts, key=lambda verdict: verdict.rank).failure
-    if not begun:
+    if known.begun is None:
         return worst
-    accounted = len({verdict.transaction for verdict in verdicts if verdict.transaction is not None})
-    if worst.outcome is Outcome.UNKNOWN and worst.phase is None:
-        accounted = max(accounted, 1)  # where nobody can tell how far it had come, the last one may be it
-    if accounted and worst.message_id is None:
-        worst = replace(worst, message_id=begun[-1])
-    before = begun[: len(begun) - accounted]
-    if not before:
+    before = _before(known.begun, verdicts, worst)
+    if worst.message_id is None and worst.phase in (None, *CONTENT) and len(before) < len(known.begun):
+        worst = replace(worst, message_id=known.begun[-1][0])
+    sent_before = _ids(before)
+    if not before and (known.is_ambiguous or (not known.sends and any(verdict.is_unseen for verdict in verdicts))):
+        sent_before = (None,)  # perhaps
+    if not sent_before:
         return worst
     outcome = Outcome.UNKNOWN if worst.outcome is Outcome.TRANSIENT else worst.outcome
-    return replace(worst, outcome=outcome, sent_before=before)
+    return replace(worst, outcome=outcome, sent_before=sent_before)
+
+
+def _before(begun: Sequence[record.Content], verdicts: Sequence[_Verdict], worst: Failure) -> list[record.Content]:
+    """Return the contents that were begun besides those of which the exceptions tell what became."""
+    left = list(begun)
+    for transaction, is_of_content in {(each.transaction, each.is_of_content) for each in verdicts}:
+        # Frames that are gone make room for others: the last one with this identity is the one that was there.
+        for index in reversed(range(len(left))):
+            _, of, _, _, _, is_certain = left[index]
+            if of == transaction and (is_of_content or not is_certain):
+                del left[index]
+                break
+    for verdict in verdicts:
+        if left and verdict.is_delivered:
+            del left[-1]
+    if left and len(left) == len(begun) and worst.outcome is Outcome.UNKNOWN and worst.phase is None:
+        del left[-1]  # where nobody can tell how far it had come, the last one may be it
+    return left
+
+
+def _ids(contents: Sequence[record.Content]) -> tuple[str | None, ...]:
+    return tuple(content[0] for content in contents)
 
 
 @dataclass(frozen=True)
@@ -102,7 +126,13 @@ class _Verdict:
 
     failure: Failure
     transaction: int | None = None
-    """Which transaction it ended after the content was begun, if it did: the identity of a frame."""
+    """Which transaction it ended, if it did: the identity of a frame."""
+    is_of_content: bool = False
+    """Whether that had come to its content."""
+    is_delivered: bool = False
+    """Whether it tells of a message that some have got."""
+    is_unseen: bool = False
+    """Whether it came through a session that may send unseen."""
     is_foreign_member: bool = False
     """Whether it is a member of a group in which there is no SMTP."""
 
@@ -116,6 +146,16 @@ _RANKS = {Outcome.UNKNOWN: 0, Outcome.PERMANENT: 1, Outcome.TRANSIENT: 3, None: 
 
 
 # The chain.
+
+
+def _verdict(event: Event, nothing_begun: bool) -> _Verdict:
+    try:
+        failure = judged_alone(event, nothing_begun)
+        delivered = isinstance(event.error, StillOwed) and event.error.is_delivered
+        is_unseen = event.is_unseen and failure.phase not in (Phase.CONNECTING, Phase.GREETING)
+        return _Verdict(failure, event.transaction, failure.phase in CONTENT, delivered, is_unseen)
+    except Exception:  # what somebody has made of one of smtplib's exceptions may lack anything
+        return _Verdict(Failure(Outcome.UNKNOWN, text=line_of(event.error), exception=event.error))
 
 
 def _verdicts(error: BaseException, *, nothing_begun: bool) -> list[_Verdict]:
@@ -134,8 +174,7 @@ def _verdicts(error: BaseException, *, nothing_begun: bool) -> list[_Verdict]:
         if isinstance(call, CancelledCall):
             told[index] = _Verdict(_of_cancelled(call, link.error))
         elif is_smtps(link.error, link.own) and (not has_smtp[index] or speaks_for_itself(link.error, link.own)):
-            event = Event(link.error, link.places)
-            told[index] = _Verdict(judged_alone(event, nothing_begun), event.transaction)
+            told[index] = _verdict(Event(link.error, link.places), nothing_begun)
         has_smtp[index] = has_smtp[index] or told[index] is not None
         if has_smtp[index] and link.outer is not None:
             has_smtp[link.outer] = True
@@ -150,10 +189,12 @@ def _verdicts(error: BaseException, *, nothing_begun: bool) -> list[_Verdict]:
 
 
 def _of_cancelled(call: CancelledCall, cancelled: BaseException) -> Failure:
-    begun = record.begun_by(cancelled)
-    told = None if call.error is None else judged(call.error, begun or record.begun_by(call.error))
+    known = record.known_by(cancelled)
+    told = None
+    if call.error is not None:
+        told = judged(call.error, record.known_by(call.error) if known.begun is None else known)
     outcome = _outcome_of_cancelled(call, told)
-    if outcome is Outcome.TRANSIENT and told is None and begun:
+    if outcome is Outcome.TRANSIENT and told is None and known.begun:
         outcome = Outcome.UNKNOWN  # the same call had begun to send before
     errors = (*call.earlier, *((call.error,) if call.error is not None else ()))
     if outcome is not Outcome.ACCEPTED and any(_may_have_delivered(error) for error in errors):
@@ -170,7 +211,7 @@ def _of_cancelled(call: CancelledCall, cancelled: BaseException) -> Failure:
 def _may_have_delivered(error: BaseException) -> bool:
     if isinstance(error, StillOwed):
         return error.is_delivered
-    return judged(error, record.begun_by(error)).outcome is Outcome.UNKNOWN
+    return judged(error, record.known_by(error)).outcome is Outcome.UNKNOWN
 
 
 def _outcome_of_cancelled(call: CancelledCall, told: Failure | None) -> Outcome | None:

@@ -288,9 +288,17 @@ class AsyncSMTP(AsyncBridge[smtplib.SMTP]):
             return attempt
         known: dict[Attempt, Attempt] = vars(self).setdefault("_policies", {})
         if attempt not in known:
-            put_through = connecting if attempt.__name__ == "connect" else owing
-            known[attempt] = put_through(attempt, self._terms.decorated)
+            if attempt.__name__ == "connect":
+                known[attempt] = connecting(attempt, self._terms.decorated)
+            else:
+                known[attempt] = owing(attempt.__name__, self._stdlib_name, self._terms.decorated)
         return known[attempt]
+
+    async def _send(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        target = await self._ready()
+        label = f"{type(self).__name__}.{name}"
+        job = LaneJob(session.send, (target, name, *args), kwargs, self._lane, label=label)
+        return self._present(name, await self._perform(job))
 
     def _is_connected(self) -> bool:
         return getattr(self._target, "sock", None) is not None

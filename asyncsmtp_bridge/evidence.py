@@ -13,10 +13,10 @@ import ssl
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from types import FrameType, MappingProxyType
+from types import FrameType
 
 from . import record, watch
-from .outcome import DeliveryUnknown, Failure, Outcome, StillOwed
+from .outcome import DeliveryUnknown, Failure, Outcome
 from .phase import Phase, Place, in_smtplib, message_in, phase_of
 from .replies import Command, meaning_of
 
@@ -73,14 +73,15 @@ class Event:
 
     @property
     def transaction(self) -> int | None:
-        """Which transaction it ended after its content was begun, if it did."""
-        if isinstance(self.error, StillOwed) and self.error.is_delivered:
-            return id(self.error)
-        if self.phase not in CONTENT:
-            return None
+        """Which transaction it ended, if it did: the identity of the frame that makes it."""
         methods = {frame.f_code.co_name: frame for frame in reversed(self.frames) if in_smtplib(frame)}
-        begun_by = methods.get("sendmail") or methods.get("data")
-        return id(self.error if begun_by is None else begun_by)
+        maker = methods.get("sendmail") or methods.get("data")
+        return None if maker is None else id(maker)
+
+    @property
+    def is_unseen(self) -> bool:
+        """Whether it came through a session that may send unseen."""
+        return any(record.has_own_send(frame.f_locals.get("self")) for frame in self.frames)
 
     @property
     def never_left(self) -> bool:
@@ -88,7 +89,7 @@ class Event:
 
         Not so if something else raised there: a handler of signals is called when all may have been sent.
         """
-        if isinstance(self.error, watch.Aborted):
+        if isinstance(self.error, (watch.Aborted, watch.GivenUp)):
             return True  # raised before
         if not isinstance(self.error, OSError):
             return False
@@ -221,7 +222,7 @@ def _of_recipients(error: smtplib.SMTPRecipientsRefused) -> Failure:
     return replace(
         told,
         recipient=told.recipient if len(refusals) == 1 else None,
-        recipients=MappingProxyType(refusals),
+        recipients=refusals,
         greylisted=any(each.greylisted for each in refusals.values()),
     )
 

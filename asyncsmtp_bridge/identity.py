@@ -1,7 +1,7 @@
 """Identity: what tells copies of a message from other messages.
 
 Owns the headers that a message is given before it is sent for the first time, so that a copy, should there ever be one,
-can be recognised: by the people who get it, and by servers that drop duplicates.
+can be recognised: by the people who get it, and by servers that drop duplicates. And to whom its header says it goes.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 from contextlib import suppress
 from email.message import Message
-from email.utils import formatdate, make_msgid, parseaddr
+from email.utils import formatdate, getaddresses, make_msgid, parseaddr
 from typing import TypeVar
 
 M = TypeVar("M", bound=Message)
@@ -38,3 +38,13 @@ def _domain_of(message: Message) -> str:
         if domain and domain.isascii():
             return domain
     return "localhost"
+
+
+def recipients_of(message: Message) -> list[str] | None:
+    """Return whom ``send_message`` sends to if it is not told; None where it refuses to."""
+    resent = message.get_all("Resent-Date") or []
+    if len(resent) > 1:
+        return None
+    prefix = "Resent-" if resent else ""
+    fields = [message[f"{prefix}{name}"] for name in ("To", "Bcc", "Cc")]
+    return [address for _, address in getaddresses([str(each) for each in fields if each is not None])]

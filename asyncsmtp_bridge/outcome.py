@@ -11,7 +11,6 @@ import enum
 import smtplib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from types import MappingProxyType
 from typing import Any
 
 from .phase import Phase
@@ -48,7 +47,7 @@ class Failure:
     """How far the transaction had come; None where that cannot be told."""
     recipient: str | None = None
     """Whom it is about, where it is about one."""
-    recipients: Mapping[str, Failure] = field(default_factory=lambda: MappingProxyType({}))
+    recipients: Mapping[str, Failure] = field(default_factory=dict, hash=False)
     """The refusals of single recipients, where all of them were refused."""
     message_id: str | None = None
     """The Message-ID of the message that was under way, with its angle brackets, where it can be told."""

@@ -9,18 +9,15 @@ from __future__ import annotations
 
 import smtplib
 from collections.abc import Callable, Coroutine
-from contextlib import suppress
 from email.message import Message
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from .classify import classify, judged
-from .identity import identified
+from .identity import identified, recipients_of
 from .job import logger
 from .outcome import DeliveryUnknown, Failure, Outcome, StillOwed
+from .record import NOTHING_KNOWN, Record
 from .trial import delivery_unknown
-
-if TYPE_CHECKING:
-    from .client import AsyncSMTP
 
 Attempt = Callable[..., Coroutine[Any, Any, Any]]
 Reply = tuple[int, bytes]
@@ -29,10 +26,17 @@ PARAMETERS = {"sendmail": ("from_addr", "to_addrs", "msg"), "send_message": ("ms
 """What the methods take, as far as it is looked at, by position or by name."""
 
 
+class Mirror(Protocol):
+    """What a message is sent through."""
+
+    def _is_connected(self) -> bool: ...
+    async def _send(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any: ...
+
+
 def connecting(attempt: Attempt, decorate: Callable[[Attempt], Attempt]) -> Attempt:
     """Return the method ``connect`` of mirrors as the policy has it."""
 
-    async def connect(mirror: AsyncSMTP, *args: Any, **kwargs: Any) -> Any:
+    async def connect(mirror: Mirror, *args: Any, **kwargs: Any) -> Any:
         waiting = attempt(mirror, *args, **kwargs)
         del args, kwargs
         reply = await waiting
@@ -42,7 +46,7 @@ def connecting(attempt: Attempt, decorate: Callable[[Attempt], Attempt]) -> Atte
 
     retried = decorate(connect)
 
-    async def call(mirror: AsyncSMTP, *args: Any, **kwargs: Any) -> Any:
+    async def call(mirror: Mirror, *args: Any, **kwargs: Any) -> Any:
         waiting = retried(mirror, *args, **kwargs)
         del args, kwargs
         try:
@@ -53,19 +57,28 @@ def connecting(attempt: Attempt, decorate: Callable[[Attempt], Attempt]) -> Atte
     return call
 
 
-def owing(attempt: Attempt, decorate: Callable[[Attempt], Attempt]) -> Attempt:
-    """Return the method ``sendmail`` or ``send_message`` of mirrors as the policy has it."""
+def owing(name: str, kind: str, decorate: Callable[[Attempt], Attempt]) -> Attempt:
+    """Return the method ``sendmail`` or ``send_message`` of mirrors as the policy has it.
+
+    Args:
+        name: The method's.
+        kind: What to call the mirror's session in logs.
+        decorate: Puts a coroutine function through the policy.
+    """
 
     async def send(owed: Owed) -> Any:
-        return await owed.send()
+        with Record():
+            return await owed.send()
 
+    send.__name__, send.__qualname__ = name, f"{kind}.{name}"
     retried = decorate(send)
 
-    async def call(mirror: AsyncSMTP, *args: Any, **kwargs: Any) -> Any:
-        owed = Owed(attempt, mirror, args, kwargs)
+    async def call(mirror: Mirror, *args: Any, **kwargs: Any) -> Any:
+        owed = Owed(mirror, name, args, kwargs)
         del args, kwargs
         try:
-            returned = await retried(owed)
+            with Record():  # when it ends, what is left of given-up attempts may go on
+                returned = await retried(owed)
         except Exception as error:
             return owed.result_of(error)
         return owed.result(returned)
@@ -77,19 +90,20 @@ class Owed:
     """A message on its way to those who have not got it yet.
 
     Args:
-        attempt: The method of the mirror, without a policy.
-        mirror: The mirror.
+        mirror: What it is sent through.
+        name: By which method.
         args: The arguments of the call.
         kwargs: Those given by name.
     """
 
-    def __init__(self, attempt: Attempt, mirror: AsyncSMTP, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        self._attempt = attempt
+    def __init__(self, mirror: Mirror, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         self._mirror = mirror
+        self._name = name
         self._args = list(args)
         self._kwargs = dict(kwargs)
-        self._names = PARAMETERS[attempt.__name__]
+        self._names = PARAMETERS[name]
         self._replace("msg", lambda message: identified(message) if isinstance(message, Message) else message)
+        self._replace("to_addrs", self._each_once)
         # Whether some have got it; who has not and may get it, None for all; the last reply about each of those.
         self._is_delivered = False
         self._owed: list[str] | None = None
@@ -99,12 +113,22 @@ class Owed:
         # That an attempt may have delivered it, since which none has said that it did.
         self._unknown: Failure | None = None
 
+    def _each_once(self, to_addrs: Any) -> Any:
+        """Return the recipients without those that are named twice: of these smtplib tells the last refusal only."""
+        if to_addrs is None and self._name == "send_message":
+            message = self._args[0] if self._args else self._kwargs.get("msg")
+            to_addrs = recipients_of(message) if isinstance(message, Message) else None
+            return None if to_addrs is None or len(set(to_addrs)) == len(to_addrs) else list(dict.fromkeys(to_addrs))
+        return list(dict.fromkeys(to_addrs)) if isinstance(to_addrs, (list, tuple)) else to_addrs
+
     def _replace(self, name: str, new: Callable[[Any], Any]) -> None:
         position = self._names.index(name)
         if position < len(self._args):
             self._args[position] = new(self._args[position])
         elif name in self._kwargs or name == "to_addrs":
-            self._kwargs[name] = new(self._kwargs.get(name))
+            value = new(self._kwargs.get(name))
+            if value is not None or name in self._kwargs:
+                self._kwargs[name] = value
 
     async def send(self) -> Any:
         """Make an attempt, and return what comes of it, if no other is to follow.
@@ -116,19 +140,15 @@ class Owed:
         if self._owed is not None:
             self._replace("to_addrs", lambda _: list(self._owed or ()))
         try:
-            refused = await self._attempt(self._mirror, *self._args, **self._kwargs)
+            refused = await self._mirror._send(self._name, tuple(self._args), self._kwargs)
         except smtplib.SMTPRecipientsRefused as error:
             self._end = error
             refused = error.recipients
         except Exception as error:
-            failure = judged(error, None)
+            failure = judged(error, NOTHING_KNOWN)
             if failure.outcome is Outcome.UNKNOWN:
                 self._unknown = failure
             if self._mirror._is_connected():
-                if isinstance(error, smtplib.SMTPDataError):
-                    # Where DATA itself was refused, smtplib leaves the transaction open.
-                    with suppress(smtplib.SMTPServerDisconnected):
-                        await self._mirror.rset()
                 raise
             self._end = error  # whatever a policy says: over this session nothing is sent any more
             return None
@@ -169,7 +189,7 @@ class Owed:
             raise error
         if self._unknown is not None:
             raise delivery_unknown(self._unknown, recipients) from error
-        if not self._is_delivered or judged(error, None).outcome is Outcome.ACCEPTED:
+        if not self._is_delivered or judged(error, NOTHING_KNOWN).outcome is Outcome.ACCEPTED:
             if isinstance(error, smtplib.SMTPRecipientsRefused):
                 raise smtplib.SMTPRecipientsRefused({**error.recipients, **self._refused}) from None
             raise error

@@ -52,16 +52,6 @@ _PHASES = {
     **dict.fromkeys(("mail", "rcpt", "sendmail", "send_message"), Phase.ENVELOPE),
 }
 
-
-# Verbs after which a message can be thought of as done with, or not begun.
-_BETWEEN = {"noop", "rset", "quit", "vrfy", "verify", "expn", "help", "close", "__exit__"}
-
-_PHASES = {
-    **dict.fromkeys(("__init__", "connect", "_get_socket"), Phase.CONNECTING),
-    **dict.fromkeys(("helo", "ehlo", "ehlo_or_helo_if_needed", "starttls", "auth", "login"), Phase.GREETING),
-    **dict.fromkeys(("mail", "rcpt", "sendmail", "send_message"), Phase.ENVELOPE),
-}
-
 LAST_STEPS = {"sendmail": "data", "send_message": "sendmail"}
 """What these methods do last of all."""
 

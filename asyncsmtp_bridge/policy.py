@@ -33,6 +33,8 @@ class Policy:
             raise TypeError(f"attempts= is a number of calls, not {self.attempts!r}")
         if self.attempts is not None and self.attempts < 1:
             raise ValueError(f"attempts= is 1 or more, not {self.attempts}")
+        if self.max_delay is not None and not isinstance(self.max_delay, (int, float)):
+            raise TypeError(f"max_delay= is in seconds, not {self.max_delay!r}")
         if self.max_delay is not None and not self.max_delay >= 0:
             raise ValueError(f"max_delay= is in seconds, 0 or more, not {self.max_delay!r}")
         checked_on_unknown(self.on_unknown)
@@ -61,11 +63,13 @@ class Switch:
     @property
     def attempts(self) -> int | None:
         """The most attempts that any call makes; None if nothing is being tested."""
-        return self._caps[-1] if self._caps else None
+        caps = self._caps[-1:]  # looked at once: another thread may turn it off
+        return caps[0] if caps else None
 
     def is_enough(self, made: int) -> bool:
         """Whether no further attempt is made."""
-        return self.attempts is not None and made >= self.attempts
+        most = self.attempts
+        return most is not None and made >= most
 
     @contextlib.contextmanager
     def __call__(self, attempts: int) -> Iterator[None]:

@@ -128,6 +128,8 @@ REPLIES: tuple[Row, ...] = (
         _GMAIL, "4.2.1"),
     Row(451, _PERMANENT, "the server wants STARTTLS, or a login, before it takes mail; it would refuse it again",
         "https://github.com/apache/hertzbeat/issues/2365", "5.7.3"),
+    Row(503, _TRANSIENT, "an earlier transaction was still open in this session, and is closed now",
+        "RFC 5321, 4.1.4", text=r"nested mail|sender already", commands=("MAIL",)),
     Row(452, _TRANSIENT, "too much for one transaction; send to this recipient in another one", _GMAIL, "4.5.3"),
     Row(454, _TRANSIENT, "TLS is not available at the server now", "RFC 3207, 4", commands=("STARTTLS",)),
     Row(432, _TRANSIENT, "the password must be renewed for this way of logging in; log in once with PLAIN over TLS",

@@ -9,6 +9,7 @@ before it failed. It does not know sessions, bridges or pools.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import functools
 import inspect
@@ -168,7 +169,7 @@ def _called(policy: Policy, func: Callable[..., Any]) -> Callable[..., Any]:
         except Exception as error:
             first = First(record, error=error)
         else:
-            if type(result) is CoroutineType:  # of a lambda, or of a partial
+            if type(result) is CoroutineType or asyncio.isfuture(result):  # of a lambda, or of a partial
                 return _await_first(policy, func, arguments, began_at, result)
             if policy.also is None:
                 return result

@@ -199,6 +199,39 @@ def starttls(session: smtplib.SMTP, *args: Any, **kwargs: Any) -> tuple[int, byt
         return session.starttls(*args, **kwargs)
 
 
+def send(session: smtplib.SMTP, name: str, /, *args: Any, **kwargs: Any) -> Any:
+    """Send a message, and leave the session as it must be for another one, or closed.
+
+    Where DATA itself is refused, smtplib leaves the transaction open. Where a reply is none of those that can be given
+    there, the server and smtplib do not agree on what comes next, and what is sent next may become a mail.
+
+    Args:
+        session: The session.
+        name: What to send it by, ``sendmail`` or ``send_message``.
+        *args: The arguments of that.
+        **kwargs: Those given by name.
+    """
+    try:
+        refused = getattr(session, name)(*args, **kwargs)
+        _close_if_out_of_step(session, refused)
+        return refused
+    except smtplib.SMTPRecipientsRefused as error:
+        _close_if_out_of_step(session, error.recipients)
+        raise
+    except smtplib.SMTPResponseException as error:
+        if not 400 <= error.smtp_code <= 599:
+            session.close()
+        elif isinstance(error, smtplib.SMTPDataError) and session.sock is not None:
+            with suppress(OSError):
+                session.rset()
+        raise
+
+
+def _close_if_out_of_step(session: smtplib.SMTP, refused: Any) -> None:
+    if type(refused) is dict and not all(400 <= code <= 599 for code, _ in refused.values()):
+        session.close()
+
+
 def hang_up(session: smtplib.SMTP) -> None:
     """Close a connection that was made, or secured, for an awaiter that is gone."""
     session.close()

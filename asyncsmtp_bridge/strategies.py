@@ -57,7 +57,7 @@ class wait_transient(wait_base):  # noqa: N801 - as tenacity names its own
         error = exception_of(retry_state)
         if error is None:
             return backoff
-        failure = judged(error, record.begun_by(error))
+        failure = judged(error, record.known_by(error))
         floor = self._greylisted if failure.greylisted else 0.0
         return backoff + (floor if failure.retry_after is None else failure.retry_after)
 
@@ -95,23 +95,28 @@ class retry_if_transient(retry_base):  # noqa: N801 - as tenacity names its own
         if its_record is not None:
             # First of all: what is left of the attempt shall not go on beside the next one, or be judged too soon.
             its_record.give_up()
-        again = may_be_sent_again(judged(error, _begun(retry_state, error)), self._on_unknown)
+        again = may_be_sent_again(judged(error, _known(retry_state, error)), self._on_unknown)
         if its_record is not None:
             its_record.give_up(again)
         return again
 
 
-def _begun(retry_state: RetryCallState, error: Exception) -> record.Begun | None:
-    begun = record.begun_by(error)
-    if begun is not None or _on_a_loop():
-        return begun
-    since = getattr(retry_state, "_judged_at", retry_state.start_time)
-    retry_state._judged_at = monotonic()  # type: ignore[attr-defined] # pyright: ignore[reportAttributeAccessIssue]
-    # Nothing seen is not nothing sent: a wrapper may have threads of its own.
-    return record.begun_in_this_thread(since) or None
+def _known(retry_state: RetryCallState, error: Exception) -> record.Known:
+    known = record.known_by(error)
+    if on_a_loop():
+        return known
+    # Asked about one attempt more than once, as in `retry_any`, it is to answer the same.
+    attempt, since, judged_at = getattr(retry_state, "_judged", (0, retry_state.start_time, retry_state.start_time))
+    if attempt != retry_state.attempt_number:
+        since, judged_at = judged_at, monotonic()
+        retry_state._judged = retry_state.attempt_number, since, judged_at  # type: ignore[attr-defined] # pyright: ignore[reportAttributeAccessIssue]
+    here = record.known_in_this_thread(since)
+    # The exception may have come through a policy further in, which knows of its last attempt only.
+    return here if len(here.begun or ()) > len(known.begun or ()) else known
 
 
-def _on_a_loop() -> bool:
+def on_a_loop() -> bool:
+    """Whether this is the thread of a running event loop."""
     try:
         asyncio.get_running_loop()
     except RuntimeError:

@@ -14,9 +14,12 @@ import smtplib
 import ssl
 import sys
 import time
-from collections.abc import Awaitable, Callable
+import traceback
+import warnings
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from time import monotonic
+from types import TracebackType
 from typing import Any, NoReturn
 
 import tenacity
@@ -28,8 +31,8 @@ from .classify import judged
 from .job import name_of
 from .outcome import EARLIER, CancelledCall, DeliveryUnknown, Failure, Outcome
 from .policy import Policy, switch
-from .record import Record, begun_by
-from .strategies import exception_of, may_be_sent_again, wait_transient
+from .record import ATTRIBUTE, Known, Record
+from .strategies import exception_of, may_be_sent_again, on_a_loop, wait_transient
 
 logger = logging.getLogger("asyncsmtp_bridge")
 
@@ -47,9 +50,12 @@ class First:
         """Return the result, or raise the error."""
         self.is_left = False
         error, self.error = self.error, None
-        if error is not None:
-            raise error
-        return self.result
+        try:
+            if error is not None:
+                raise error
+            return self.result
+        finally:
+            del error  # its traceback has this frame
 
 
 class Trial:
@@ -72,7 +78,7 @@ class Trial:
         self._began_at = began_at
         self._first = first
         # What came of the attempts.
-        self._record = first.record
+        self._records = [first.record]
         self._errors: list[Exception] = []
         self._failure: Failure | None = None
         self._unknown: Failure | None = None
@@ -85,13 +91,15 @@ class Trial:
         def again() -> Any:
             if self._first.is_left:
                 return self._first.take()
-            with Record() as self._record:
+            with self._new_record():
                 return self._arguments(self._func)
 
         try:
             return tenacity.Retrying(sleep=self._sleep, **self._strategies())(again)
         except Exception as error:
             self._raise(error)
+        finally:
+            self._end()
 
     async def go_on_awaiting(self) -> Any:
         """Make the call again as often as it takes, and await it."""
@@ -100,7 +108,7 @@ class Trial:
             if self._first.is_left:
                 return self._first.take()
             try:
-                with Record() as self._record:
+                with self._new_record():
                     return await self._arguments(self._func)
             except asyncio.CancelledError as cancelled:
                 self._tell_of_earlier(cancelled)
@@ -110,6 +118,20 @@ class Trial:
             return await tenacity.AsyncRetrying(sleep=self._sleep_on_loop, **self._strategies())(again)
         except Exception as error:
             self._raise(error)
+        finally:
+            self._end()
+
+    def _new_record(self) -> Record:
+        for error in self._errors[-1:]:
+            # It is kept to tell of it; its frames would keep the message, each attempt another copy of it.
+            traceback.clear_frames(error.__traceback__)
+        self._records.append(Record())
+        return self._records[-1]
+
+    def _end(self) -> None:
+        for each in self._records:
+            each.close()
+        self._errors.clear()  # their tracebacks hold this
 
     def _strategies(self) -> dict[str, Any]:
         return {
@@ -125,44 +147,50 @@ class Trial:
 
     def _is_to_be_made_again(self, state: RetryCallState) -> bool:
         # First of all: what is left of the attempt shall not go on beside the next one, or be judged too soon.
-        self._record.give_up()
-        is_to_be = self._is_wanted(state)
-        self._record.give_up(is_to_be)
+        its_record = self._records[-1]
+        its_record.give_up()
+        is_to_be = self._is_wanted(state, its_record.known())
+        its_record.give_up(is_to_be)
         return is_to_be
 
-    def _is_wanted(self, state: RetryCallState) -> bool:
+    def _is_wanted(self, state: RetryCallState, known: Known) -> bool:
         state.start_time = self._began_at  # the first attempt is over when tenacity begins
         error = exception_of(state)
         if error is None:
             # A CancelledError, Ctrl-C: whatever a predicate says of these, they are to end the call.
-            return state.outcome is not None and not state.outcome.failed and self._is_failure(state)
+            return state.outcome is not None and not state.outcome.failed and self._is_failure(state, known)
         self._errors.append(error)
-        failure = self._failure = judged(error, begun_by(error))
+        failure = self._failure = judged(error, known)
         if failure.outcome is Outcome.UNKNOWN and not failure.sent_before:
             self._unknown = failure
         if failure.sent_before:
             if failure.outcome is not None or self._wants_also(state):
                 _say_what_was_sent(error, failure)
             return False
-        return may_be_sent_again(failure, self._policy.on_unknown) or (
-            failure.outcome in (Outcome.PERMANENT, None) and _may_be_asked_about(failure) and self._wants_also(state)
+        if may_be_sent_again(failure, self._policy.on_unknown):
+            return True
+        # Not where threads that nobody knows of may go on sending, or what locks accounts, or never comes right.
+        never = known.has_strays or isinstance(
+            failure.exception, (smtplib.SMTPAuthenticationError, ssl.SSLCertVerificationError)
         )
+        return failure.outcome in (Outcome.PERMANENT, None) and not never and self._wants_also(state)
 
-    def _is_failure(self, state: RetryCallState) -> bool:
+    def _is_failure(self, state: RetryCallState, known: Known) -> bool:
         """Whether a result is one that says that the call has failed, and the call can be made again."""
         if not self._wants_also(state):
             return False
         self._failure = None
-        begun = self._record.begun()
+        begun = [content[0] for content in known.begun or ()]
         if begun:
             self._unknown = Failure(Outcome.UNKNOWN, text="its result means a failure", message_id=begun[-1])
             self._errors.append(delivery_unknown(self._unknown))
-        if begun and self._policy.on_unknown == "raise":
+        # Of several, all but the last have most likely been accepted.
+        if known.is_ambiguous or len(begun) > 1 or (begun and self._policy.on_unknown == "raise"):
             logger.warning(
-                "%s returned what means a failure, but had begun to send message %s, which may have been delivered: "
+                "%s returned what means a failure, but had begun to send %s, which may have been delivered: "
                 "it is not called again",
                 name_of(self._func),
-                ", ".join(each or "of unknown Message-ID" for each in begun),
+                _list_of(begun),
             )
             return False
         return True
@@ -189,7 +217,9 @@ class Trial:
         # tenacity asks once for each attempt, but before or after it asks whether it is enough.
         made, seconds = self._next_wait
         if made != state.attempt_number:
-            seconds = 0.0 if switch.attempts else float((self._policy.wait or _WAIT)(state))
+            seconds = 0.0 if switch.attempts else (self._policy.wait or _WAIT)(state)
+            if not isinstance(seconds, (int, float)):
+                raise TypeError(f"wait= returns seconds, and {self._policy.wait!r} returned {seconds!r}")
             self._next_wait = state.attempt_number, seconds
         return seconds
 
@@ -220,13 +250,20 @@ class Trial:
     def _sleep(self, seconds: float) -> None:
         if inspect.isawaitable(self._announcement):
             raise TypeError(f"before_sleep= returned what is to be awaited, and {name_of(self._func)} is not awaited")
+        if seconds and on_a_loop():
+            warnings.warn(
+                f"{name_of(self._func)} was called on the thread of a running event loop, and blocks it between two "
+                f"attempts, now for {seconds:.1f} s: await bridge(...)(...) with retry= instead",
+                RuntimeWarning,
+                stacklevel=2,
+            )
         time.sleep(seconds)
 
     async def _sleep_on_loop(self, seconds: float) -> None:
         announcement, self._announcement = self._announcement, None
-        if inspect.isawaitable(announcement):
-            await announcement
         try:
+            if inspect.isawaitable(announcement):
+                await announcement
             await asyncio.sleep(seconds)
         except asyncio.CancelledError as cancelled:
             # Between two attempts: what is known is that of the last one, if it was an error.
@@ -234,6 +271,7 @@ class Trial:
             if self._failure is not None:
                 call = replace(call, began=True, returned=True, error=self._errors[-1])
             note(cancelled, replace(call, earlier=tuple(self._errors)))
+            setattr(cancelled, ATTRIBUTE, self._records[-1])
             raise
 
     def _tell_of_earlier(self, cancelled: asyncio.CancelledError) -> None:
@@ -244,22 +282,24 @@ class Trial:
 
     def _raise(self, error: Exception) -> NoReturn:
         """Raise the last error as it came; as a DeliveryUnknown, if the message may have been delivered."""
-        self._errors.clear()  # its traceback holds this
-        self._record.give_up(False)
-        unknown = self._unknown
-        if unknown is None or isinstance(error, DeliveryUnknown):
+        error.__traceback__ = _without_machinery(error.__traceback__)
+        try:
+            unknown = self._unknown
+            if unknown is None or isinstance(error, DeliveryUnknown):
+                raise error
+            kind, is_of_now = type(error), unknown is self._failure
+            # A wrapper's own exceptions stay what they are, and so does a deadline's.
+            if kind.__module__ == "smtplib" or (
+                issubclass(kind, OSError) and kind.__module__ in _BUILT_IN and not is_of_now
+            ):
+                raise delivery_unknown(unknown) from error
+            if not is_of_now:
+                _add_note(error, str(delivery_unknown(unknown)))
+                with contextlib.suppress(Exception):  # a class of exceptions may have no room for it
+                    BaseException.__setattr__(error, EARLIER, unknown)
             raise error
-        kind, is_of_now = type(error), unknown is self._failure
-        # A wrapper's own exceptions stay what they are, and so does a deadline's.
-        if kind.__module__ == "smtplib" or (
-            issubclass(kind, OSError) and kind.__module__ in _BUILT_IN and not is_of_now
-        ):
-            raise delivery_unknown(unknown) from error
-        if not is_of_now:
-            _add_note(error, str(delivery_unknown(unknown)))
-            with contextlib.suppress(Exception):  # a class of exceptions may have no room for it
-                setattr(error, EARLIER, unknown)
-        raise error
+        finally:
+            del error  # its traceback has this frame
 
 
 def delivery_unknown(failure: Failure, recipients: tuple[str, ...] = ()) -> DeliveryUnknown:
@@ -279,21 +319,42 @@ def delivery_unknown(failure: Failure, recipients: tuple[str, ...] = ()) -> Deli
     )
 
 
-def _may_be_asked_about(failure: Failure) -> bool:
-    """Whether somebody's own predicate may have it tried again: not what locks accounts, or never comes right."""
-    return not isinstance(failure.exception, (smtplib.SMTPAuthenticationError, ssl.SSLCertVerificationError))
-
-
 def _say_what_was_sent(error: BaseException, failure: Failure) -> None:
-    sent = ", ".join(each or "one of unknown Message-ID" for each in failure.sent_before)
-    text = f"not tried again: the same call had begun to send before, and would send again: {sent}"
+    if failure.sent_before == (None,):
+        text = "not tried again: it cannot be told whether the same call has sent something before, and would again"
+    else:
+        sent = _list_of(failure.sent_before)
+        text = f"not tried again: the same call had begun to send before, and would send again: {sent}"
     logger.warning("%s: %s", type(error).__name__, text)
     _add_note(error, text)
 
 
+def _list_of(message_ids: Sequence[str | None]) -> str:
+    named = [each or "one of unknown Message-ID" for each in message_ids]
+    more = f" and {len(named) - _NAMED} more" if len(named) > _NAMED else ""
+    return ", ".join(named[:_NAMED]) + more
+
+
+_NAMED = 5
+"""Messages that are named in one line."""
+
+
 def _add_note(error: BaseException, text: str) -> None:
-    if sys.version_info >= (3, 11):
+    if sys.version_info >= (3, 11) and text not in getattr(error, "__notes__", ()):
         error.add_note(text)
+
+
+def _without_machinery(tb: TracebackType | None) -> TracebackType | None:
+    """Return a traceback without the frames of tenacity: they tell nobody anything, and hold the exception."""
+    entries = []
+    while tb is not None:
+        if tb.tb_frame.f_globals.get("__name__", "").partition(".")[0] not in ("tenacity", "concurrent"):
+            entries.append(tb)
+        tb = tb.tb_next
+    made = None
+    for entry in reversed(entries):
+        made = TracebackType(made, entry.tb_frame, entry.tb_lasti, entry.tb_lineno)
+    return made
 
 
 _BUILT_IN = ("builtins", "socket", "ssl")

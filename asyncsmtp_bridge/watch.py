@@ -22,6 +22,7 @@ from __future__ import annotations
 import _thread
 import logging
 import os
+import smtplib
 import socket
 import sys
 import threading
@@ -111,6 +112,10 @@ def _sockets_in(frames: list[FrameType]) -> list[socket.socket]:
     return [each for each in found if issubclass(type(each), socket.socket)]
 
 
+class GivenUp(smtplib.SMTPServerDisconnected):
+    """Raised where a content would begin that belongs to an attempt in place of which another one is made."""
+
+
 def shut_down(thread: int) -> Position:
     """Shut down what a thread is blocked on in smtplib, and return where it stood; no effect elsewhere."""
     position = look(thread)
@@ -195,15 +200,21 @@ def install_hook() -> None:
 def _hook(event: str, args: tuple[object, ...]) -> None:
     # Called for every audited operation of the process. An exception other than Aborted would break it, whatever it is.
     if event == "smtplib.send" or event == "smtplib.connect":  # noqa: PLR1714 - quicker than a look into a set
-        may_go_on = get_ident() not in _forbidden
-        if may_go_on:
+        reason: BaseException | None = Aborted() if get_ident() in _forbidden else None
+        if reason is None:
             with suppress(Exception):
-                may_go_on = record.note(event, args)
-        if not may_go_on:
+                if not record.note(event, args):
+                    reason = GivenUp(
+                        "another attempt at what this belongs to is being made, and it would be sent twice"
+                    )
+        if reason is not None:
             # The session is somewhere in a transaction: nobody shall go on where this call left off.
             with suppress(Exception):
                 shut_down_socket(object.__getattribute__(args[0], "__dict__").get("sock"))
-            raise Aborted
+            raise reason
+    elif event == "_thread.start_new_thread":
+        with suppress(Exception):
+            record.note_thread()
     elif event == _PROBE:
         global _seen
         _seen = record.kept = True

@@ -27,6 +27,8 @@ EXAMPLES: list[tuple[str, Command | None, Outcome, str]] = [
         "greylisted",
     ),
     ("451 Temporary failure, please try again later.", "DATA", T, "spamd"),
+    ("503 5.5.1 Error: nested MAIL command", "MAIL", T, "still open"),
+    ("503 5.5.2 Sender already specified", "MAIL", T, "still open"),
     ("554 5.7.1 Greylisted, please try again in a few minutes", "RCPT", T, "under a code for refusals"),
     # Transient, or so the code says.
     (

@@ -130,13 +130,65 @@ async def test_it_says_for_whom_if_others_have_their_answer() -> None:
     assert caught.value.recipients == (CLEO,)
 
 
-async def test_what_is_no_reply_may_have_been_delivered() -> None:
+@pytest.mark.parametrize("on_unknown", ["raise", "retry"])
+async def test_what_is_no_reply_may_have_been_delivered_and_ends_the_session(on_unknown: Any) -> None:
+    """What is sent next could become a mail: nobody knows where the server is."""
     with SMTPTestServer(faults=[refuse("content", "what", times=1)]) as server:
         with pytest.raises(DeliveryUnknown):
-            await send(server)
-        server.reset()
-        policy = retry_transient(wait=wait_none(), on_unknown="retry")
-        assert await send(server, policy=policy) == {}
+            await send(server, policy=retry_transient(wait=wait_none(), on_unknown=on_unknown))
+        assert len([line for line in server.commands if line.startswith("mail")]) == 1
+
+
+@pytest.mark.parametrize(("at", "reply"), [("DATA", "250 Yes"), ("RCPT", "354 Go on"), ("MAIL", "what")])
+async def test_a_reply_that_does_not_belong_there_ends_the_session(at: Any, reply: str) -> None:
+    with SMTPTestServer(faults=[refuse(at, reply, times=1)]) as server:
+        with pytest.raises(smtplib.SMTPException):
+            await send(server, BERT)
+        assert len([line for line in server.commands if line.startswith("mail")]) == 1
+
+
+async def test_the_next_message_of_another_task_finds_no_open_transaction() -> None:
+    with SMTPTestServer(faults=[hold("DATA", times=1), refuse("DATA", "451 4.3.0 Later", times=1)]) as server:
+        async with AsyncSMTP(server.host, server.port, retry=at_once) as smtp:
+            first = asyncio.ensure_future(smtp.send_message(message(1)))
+            await server.held("DATA")
+            second = asyncio.ensure_future(smtp.send_message(message(2)))
+            await asyncio.sleep(0)
+            server.faults = [refuse("DATA", "451 4.3.0 Later", times=1)]
+            server.release("DATA")
+            assert await asyncio.gather(first, second) == [{}, {}]
+        assert copies(server) == {("<1@example.org>", BERT): 1, ("<2@example.org>", BERT): 1}
+
+
+async def test_a_recipient_who_is_named_twice_gets_it_once() -> None:
+    refusing = refuse("RCPT", "450 4.2.1 Busy", recipient=BERT, times=1)
+    for arguments in (
+        {"to_addrs": [BERT, CLEO, BERT]},
+        {"to_addrs": [BERT, BERT]},
+        {"to": f"{BERT}, {CLEO}, {BERT}"},
+    ):
+        with SMTPTestServer(faults=[refusing]) as server:
+            assert await send(server, **arguments) == {}  # type: ignore[arg-type]
+            assert set(copies(server).values()) == {1}
+
+
+class InBatches(smtplib.SMTP):
+    """Makes a transaction for each recipient."""
+
+    def sendmail(self, from_addr: Any, to_addrs: Any, *args: Any, **kwargs: Any) -> Any:
+        refused = {}
+        for each in to_addrs:
+            refused.update(super().sendmail(from_addr, [each], *args, **kwargs))
+        return refused
+
+
+@pytest.mark.parametrize("policy", POLICIES.values(), ids=POLICIES)
+async def test_a_class_that_makes_several_transactions_of_one_call_sends_none_of_them_twice(policy: Any) -> None:
+    with SMTPTestServer(faults=[refuse("RCPT", "450 4.2.1 Busy", recipient=CLEO, times=1)]) as server:
+        async with AsyncSMTP(server.host, server.port, smtp_class=InBatches, retry=policy) as smtp:
+            with pytest.raises(smtplib.SMTPRecipientsRefused):
+                await smtp.sendmail(ANNA, [BERT, CLEO], "Message-ID: <1@example.org>\r\n\r\nx\r\n")
+        assert copies(server) == {("<1@example.org>", BERT): 1}
 
 
 async def test_connecting_is_tried_again() -> None:
@@ -241,11 +293,18 @@ def anonymous() -> EmailMessage:
 
 
 async def test_message_id_and_date_are_set_before_the_first_attempt_and_stay() -> None:
-    with SMTPTestServer(faults=[drop("greeting", times=1), refuse("content", "451 4.3.0 Later", times=1)]) as server:
-        async with AsyncSMTP(server.host, server.port, retry=of_tenacitys(on_unknown="retry")) as smtp:
-            server.faults = [refuse("content", "451 4.3.0 Later", times=1), refuse("content", "what", nth=2)]
+    seen: set[str | None] = set()
+
+    def before_sleep(state: tenacity.RetryCallState) -> None:
+        assert state.outcome is not None
+        seen.add(classify(state.outcome.exception()).message_id)
+
+    policy = retry_transient(wait=wait_none(), before_sleep=before_sleep)
+    with SMTPTestServer(faults=[refuse("content", "451 4.3.0 Later", times=2)]) as server:
+        async with AsyncSMTP(server.host, server.port, retry=policy) as smtp:
             await smtp.send_message(anonymous())
         (kept,) = server.messages
+        assert seen == {str(kept.message["Message-ID"])}
         assert str(kept.message["Message-ID"]).endswith("@mail.example.org>")
         assert email.utils.parsedate_to_datetime(str(kept.message["Date"])).tzinfo is not None
 

@@ -301,7 +301,7 @@ def test_a_result_that_means_failure_is_returned_if_the_mail_may_have_been_deliv
     with SMTPTestServer(faults=[drop("after content", keep=True)]) as server:
         assert UNLESS_TRUE(Quiet(server).try_to_send)() is False
         assert copies(server) == {("<1@example.org>", BERT): 1}
-    assert "had begun to send message <1@example.org>, which may have been delivered" in caplog.text
+    assert "had begun to send <1@example.org>, which may have been delivered" in caplog.text
 
 
 def test_an_explicit_wish_is_heard_about_what_is_refused_for_good() -> None:

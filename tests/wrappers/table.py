@@ -82,12 +82,15 @@ class Wrapper:
         return self.send is not _call
 
     @asynccontextmanager
-    async def bridged(self, server: SMTPTestServer, executor: BoundedExecutor | None = None) -> AsyncIterator[Any]:
+    async def bridged(
+        self, server: SMTPTestServer, executor: BoundedExecutor | None = None, retry: Any = None
+    ) -> AsyncIterator[Any]:
         """Give the wrapper, bridged.
 
         Args:
             server: Where it sends.
             executor: Where it runs; when this is left, it has no thread any more. Otherwise the default executor.
+            retry: A policy.
         """
         made = self.make(server)
         async with AsyncExitStack() as stack:
@@ -96,7 +99,7 @@ class Wrapper:
                 await stack.enter_async_context(drained(executor))
             stack.callback(server.hang_up)  # so that no thread is left behind in a test that fails
             stack.enter_context(self.around(made))
-            face = bridge(made, executor=executor)
+            face = bridge(made, executor=executor, retry=retry)
             yield await stack.enter_async_context(face) if self.entered else face
 
 
