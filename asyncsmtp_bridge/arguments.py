@@ -12,6 +12,13 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 
+class Hidden:
+    """A function that a frame has, and does not show: a partial's repr has its arguments."""
+
+    def __init__(self, func: Callable[..., Any]) -> None:
+        self.func = func
+
+
 class Arguments:
     """Those of a call, in one opaque object."""
 
@@ -32,3 +39,7 @@ class Arguments:
     def __call__(self, func: Callable[..., Any]) -> Any:
         """Call a function with them."""
         return func(*self._args, **self._kwargs)
+
+    def call(self, hidden: Hidden) -> Any:
+        """Call a function that shall not be seen, either."""
+        return hidden.func(*self._args, **self._kwargs)

@@ -14,11 +14,11 @@ from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from types import MethodType, TracebackType
 from typing import Any, ParamSpec, TypeVar, overload
 
-from .arguments import Arguments
+from .arguments import Arguments, Hidden
 from .call import Terms, nothing, perform_here
 from .executor import slots_of
 from .face import AsyncBridge
-from .functions import Hidden, MadeOf, Turn, described
+from .functions import MadeOf, Turn, described
 from .job import BlockingJob, ClosingBlockingJob, name_of
 from .kinds import is_function, is_generator, is_mock, makes_context_managers
 from .lane import Lane

@@ -90,8 +90,9 @@ def judged(error: BaseException, known: record.Known) -> Failure:
     if worst.message_id is None and worst.phase in (None, *CONTENT) and len(before) < len(known.begun):
         worst = replace(worst, message_id=known.begun[-1][0])
     sent_before = _ids(before)
-    if not before and (known.is_ambiguous or (not known.sends and any(verdict.is_unseen for verdict in verdicts))):
-        sent_before = (None,)  # perhaps
+    is_unseen = not before and not known.sends and any(verdict.is_unseen for verdict in verdicts)
+    if known.is_ambiguous or is_unseen or (before and known.has_strays):
+        sent_before = (None,)  # perhaps; what others may have sent is not named
     if not sent_before:
         return worst
     outcome = Outcome.UNKNOWN if worst.outcome is Outcome.TRANSIENT else worst.outcome
@@ -151,7 +152,7 @@ _RANKS = {Outcome.UNKNOWN: 0, Outcome.PERMANENT: 1, Outcome.TRANSIENT: 3, None: 
 def _verdict(event: Event, nothing_begun: bool) -> _Verdict:
     try:
         failure = judged_alone(event, nothing_begun)
-        delivered = isinstance(event.error, StillOwed) and event.error.is_delivered
+        delivered = _is_delivered(event.error)
         is_unseen = event.is_unseen and failure.phase not in (Phase.CONNECTING, Phase.GREETING)
         return _Verdict(failure, event.transaction, failure.phase in CONTENT, delivered, is_unseen)
     except Exception:  # what somebody has made of one of smtplib's exceptions may lack anything
@@ -196,8 +197,8 @@ def _of_cancelled(call: CancelledCall, cancelled: BaseException) -> Failure:
     outcome = _outcome_of_cancelled(call, told)
     if outcome is Outcome.TRANSIENT and told is None and known.begun:
         outcome = Outcome.UNKNOWN  # the same call had begun to send before
-    errors = (*call.earlier, *((call.error,) if call.error is not None else ()))
-    if outcome is not Outcome.ACCEPTED and any(_may_have_delivered(error) for error in errors):
+    unknown = any(each.outcome is Outcome.UNKNOWN for each in call.earlier)
+    if outcome is not Outcome.ACCEPTED and (unknown or (call.error is not None and _is_delivered(call.error))):
         outcome = Outcome.UNKNOWN
     if told is not None and told.outcome is outcome:
         return told
@@ -208,10 +209,8 @@ def _of_cancelled(call: CancelledCall, cancelled: BaseException) -> Failure:
     )
 
 
-def _may_have_delivered(error: BaseException) -> bool:
-    if isinstance(error, StillOwed):
-        return error.is_delivered
-    return judged(error, record.known_by(error)).outcome is Outcome.UNKNOWN
+def _is_delivered(error: BaseException) -> bool:
+    return isinstance(error, StillOwed) and error.is_delivered
 
 
 def _outcome_of_cancelled(call: CancelledCall, told: Failure | None) -> Outcome | None:

@@ -73,7 +73,9 @@ class Event:
 
     @property
     def transaction(self) -> int | None:
-        """Which transaction it ended, if it did: the identity of the frame that makes it."""
+        """Which transaction it ended at DATA or after it, if it did: the identity of the frame that makes it."""
+        if self.phase not in (Phase.DATA_COMMAND, *CONTENT):
+            return None
         methods = {frame.f_code.co_name: frame for frame in reversed(self.frames) if in_smtplib(frame)}
         maker = methods.get("sendmail") or methods.get("data")
         return None if maker is None else id(maker)

@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from .arguments import Arguments
+from .arguments import Arguments, Hidden
 from .call import Terms, nothing, perform
 from .job import LaneJob, name_of
 from .kinds import is_async, is_generator, makes_context_managers
@@ -54,13 +54,6 @@ def made_awaitable(
     # For those who call it without a loop.
     form._made_of = MadeOf(func, terms, turn)  # type: ignore[attr-defined] # pyright: ignore[reportFunctionMemberAccess]
     return form
-
-
-class Hidden:
-    """A function that a frame has, and does not show: a partial's repr has its arguments."""
-
-    def __init__(self, func: Callable[..., Any]) -> None:
-        self.func = func
 
 
 @dataclass(frozen=True)

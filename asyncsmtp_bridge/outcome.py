@@ -138,5 +138,5 @@ class CancelledCall:
     """What it raised; after an abort mostly that the connection was lost."""
     aborted: bool = False
     """Whether it was made to return: what it was blocked on was shut down, and it could begin no further step."""
-    earlier: tuple[BaseException, ...] = ()
-    """What earlier attempts of a retried call had failed with."""
+    earlier: tuple[Failure, ...] = ()
+    """What was known of earlier attempts of a retried call, without their exceptions."""

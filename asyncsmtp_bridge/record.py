@@ -164,9 +164,26 @@ class Record:
         """
         self._is_given_up = it
 
+    def settle(self) -> None:
+        """Let no call around this one be answerable for its contents: they were refused, and it is to be made again."""
+        outer = self._outer
+        while outer is not None:
+            _take_out(outer._begun, self._begun)
+            outer = outer._outer
+        _take_out(_contents, self._begun)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(None), ()  # an exception that has one may go to another process
+
     def close(self) -> None:
         """Take no more notes, and refuse nothing more: the call has ended."""
         self._is_closed = True
+
+
+def _take_out(of: list[Content] | deque[Content], what: Sequence[Content]) -> None:
+    for content in what:
+        with suppress(ValueError):
+            of.remove(content)
 
 
 _MOST = 1000
@@ -225,7 +242,7 @@ def note(event: str, args: tuple[Any, ...]) -> bool:
 
 
 def note_thread() -> None:
-    """Take note that a thread is started here."""
+    """Take note that a thread is started here; from Python 3.12 on, before that nobody says so."""
     record = _current.get()
     if record is not None:
         record.note_thread()

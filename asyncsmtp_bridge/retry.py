@@ -21,7 +21,7 @@ from typing import Any, Protocol, TypeVar, overload
 from tenacity import RetryCallState
 
 from . import watch
-from .arguments import Arguments
+from .arguments import Arguments, Hidden
 from .job import name_of
 from .kinds import POLICY, is_async, is_generator, makes_context_managers
 from .policy import Policy, switch
@@ -125,39 +125,39 @@ class RetryTransient(Policy):
         if not awaited and inspect.iscoroutinefunction(self.before_sleep):
             raise TypeError(f"before_sleep= is a coroutine function, and {name_of(func)} is not")
         decorated = _awaited if awaited else _called
-        made: Callable[..., Any] = decorated(self, func)
+        made: Callable[..., Any] = decorated(self, Hidden(func))
         functools.update_wrapper(made, func, updated=("__dict__",) if inspect.isroutine(func) else ())
         setattr(made, POLICY, self)
         return made
 
 
-def _awaited(policy: Policy, func: Callable[..., Any]) -> Callable[..., Coroutine[Any, Any, Any]]:
+def _awaited(policy: Policy, hidden: Hidden) -> Callable[..., Coroutine[Any, Any, Any]]:
     async def call(*args: Any, **kwargs: Any) -> Any:
         arguments = Arguments(args, kwargs)
         del args, kwargs  # not to be seen in this frame's variables by whoever collects them
         watch.keep_record("a retried call")
-        return await _await_first(policy, func, arguments, monotonic(), None)
+        return await _await_first(policy, hidden, arguments, monotonic(), None)
 
     return call
 
 
 async def _await_first(
-    policy: Policy, func: Callable[..., Any], arguments: Arguments, began_at: float, begun: Awaitable[Any] | None
+    policy: Policy, hidden: Hidden, arguments: Arguments, began_at: float, begun: Awaitable[Any] | None
 ) -> Any:
     record = Record()
     try:
         with record:
-            result = await (arguments(func) if begun is None else begun)
+            result = await (arguments.call(hidden) if begun is None else begun)
     except Exception as error:
         first = First(record, error=error)
     else:
         if policy.also is None:
             return result
         first = First(record, result)
-    return await Trial(policy, func, arguments, began_at, first).go_on_awaiting()
+    return await Trial(policy, hidden, arguments, began_at, first).go_on_awaiting()
 
 
-def _called(policy: Policy, func: Callable[..., Any]) -> Callable[..., Any]:
+def _called(policy: Policy, hidden: Hidden) -> Callable[..., Any]:
     def call(*args: Any, **kwargs: Any) -> Any:
         arguments = Arguments(args, kwargs)
         del args, kwargs
@@ -165,16 +165,16 @@ def _called(policy: Policy, func: Callable[..., Any]) -> Callable[..., Any]:
         began_at, record = monotonic(), Record()
         try:
             with record:
-                result = arguments(func)
+                result = arguments.call(hidden)
         except Exception as error:
             first = First(record, error=error)
         else:
             if type(result) is CoroutineType or asyncio.isfuture(result):  # of a lambda, or of a partial
-                return _await_first(policy, func, arguments, began_at, result)
+                return _await_first(policy, hidden, arguments, began_at, result)
             if policy.also is None:
                 return result
             first = First(record, result)
-        return Trial(policy, func, arguments, began_at, first).go_on()
+        return Trial(policy, hidden, arguments, began_at, first).go_on()
 
     return call
 

@@ -14,9 +14,8 @@ import smtplib
 import ssl
 import sys
 import time
-import traceback
 import warnings
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, replace
 from time import monotonic
 from types import TracebackType
@@ -25,11 +24,11 @@ from typing import Any, NoReturn
 import tenacity
 from tenacity import RetryCallState
 
-from .arguments import Arguments
+from .arguments import Arguments, Hidden
 from .cancellation import note
 from .classify import judged
 from .job import name_of
-from .outcome import EARLIER, CancelledCall, DeliveryUnknown, Failure, Outcome
+from .outcome import EARLIER, CancelledCall, DeliveryUnknown, Failure, Outcome, StillOwed
 from .policy import Policy, switch
 from .record import ATTRIBUTE, Known, Record
 from .strategies import exception_of, may_be_sent_again, on_a_loop, wait_transient
@@ -63,23 +62,23 @@ class Trial:
 
     Args:
         policy: The policy.
-        func: What is called.
+        hidden: What is called.
         arguments: What it is called with.
         began_at: When that began.
         first: What came of it.
     """
 
-    def __init__(
-        self, policy: Policy, func: Callable[..., Any], arguments: Arguments, began_at: float, first: First
-    ) -> None:
+    def __init__(self, policy: Policy, hidden: Hidden, arguments: Arguments, began_at: float, first: First) -> None:
         self._policy = policy
-        self._func = func
+        self._hidden = hidden
+        self._name = name_of(hidden.func)
         self._arguments = arguments
         self._began_at = began_at
         self._first = first
         # What came of the attempts.
         self._records = [first.record]
-        self._errors: list[Exception] = []
+        self._error: Exception | None = None  # of the last one, if it had one
+        self._failures: list[Failure] = []
         self._failure: Failure | None = None
         self._unknown: Failure | None = None
         self._next_wait: tuple[int, float] = (0, 0.0)
@@ -92,7 +91,7 @@ class Trial:
             if self._first.is_left:
                 return self._first.take()
             with self._new_record():
-                return self._arguments(self._func)
+                return self._arguments.call(self._hidden)
 
         try:
             return tenacity.Retrying(sleep=self._sleep, **self._strategies())(again)
@@ -109,7 +108,7 @@ class Trial:
                 return self._first.take()
             try:
                 with self._new_record():
-                    return await self._arguments(self._func)
+                    return await self._arguments.call(self._hidden)
             except asyncio.CancelledError as cancelled:
                 self._tell_of_earlier(cancelled)
                 raise
@@ -122,16 +121,14 @@ class Trial:
             self._end()
 
     def _new_record(self) -> Record:
-        for error in self._errors[-1:]:
-            # It is kept to tell of it; its frames would keep the message, each attempt another copy of it.
-            traceback.clear_frames(error.__traceback__)
+        self._error = None  # its frames hold the message, and each attempt may make another copy of it
         self._records.append(Record())
         return self._records[-1]
 
     def _end(self) -> None:
         for each in self._records:
             each.close()
-        self._errors.clear()  # their tracebacks hold this
+        self._error = self._failure = self._unknown = None  # their tracebacks hold this
 
     def _strategies(self) -> dict[str, Any]:
         return {
@@ -151,6 +148,8 @@ class Trial:
         its_record.give_up()
         is_to_be = self._is_wanted(state, its_record.known())
         its_record.give_up(is_to_be)
+        if is_to_be and (self._failure is None or self._failure.outcome is Outcome.TRANSIENT):
+            its_record.settle()
         return is_to_be
 
     def _is_wanted(self, state: RetryCallState, known: Known) -> bool:
@@ -159,8 +158,11 @@ class Trial:
         if error is None:
             # A CancelledError, Ctrl-C: whatever a predicate says of these, they are to end the call.
             return state.outcome is not None and not state.outcome.failed and self._is_failure(state, known)
-        self._errors.append(error)
         failure = self._failure = judged(error, known)
+        self._error = error
+        is_delivered = isinstance(error, StillOwed) and error.is_delivered
+        outcome = Outcome.UNKNOWN if is_delivered else failure.outcome
+        self._failures.append(replace(failure, outcome=outcome, exception=None))
         if failure.outcome is Outcome.UNKNOWN and not failure.sent_before:
             self._unknown = failure
         if failure.sent_before:
@@ -179,17 +181,17 @@ class Trial:
         """Whether a result is one that says that the call has failed, and the call can be made again."""
         if not self._wants_also(state):
             return False
-        self._failure = None
+        self._failure = self._error = None
         begun = [content[0] for content in known.begun or ()]
         if begun:
             self._unknown = Failure(Outcome.UNKNOWN, text="its result means a failure", message_id=begun[-1])
-            self._errors.append(delivery_unknown(self._unknown))
+            self._failures.append(self._unknown)
         # Of several, all but the last have most likely been accepted.
         if known.is_ambiguous or len(begun) > 1 or (begun and self._policy.on_unknown == "raise"):
             logger.warning(
                 "%s returned what means a failure, but had begun to send %s, which may have been delivered: "
                 "it is not called again",
-                name_of(self._func),
+                self._name,
                 _list_of(begun),
             )
             return False
@@ -230,7 +232,7 @@ class Trial:
         seconds = self._wait(state)
         logger.info(
             "%s failed for now (%s%s%s), attempt %d; the next one in %.1f s",
-            name_of(self._func),
+            self._name,
             "no reply" if failure.code is None else failure.code,
             f" {failure.enhanced_code}" if failure.enhanced_code else "",
             f", {failure.phase.value}" if failure.phase else "",
@@ -249,10 +251,10 @@ class Trial:
 
     def _sleep(self, seconds: float) -> None:
         if inspect.isawaitable(self._announcement):
-            raise TypeError(f"before_sleep= returned what is to be awaited, and {name_of(self._func)} is not awaited")
+            raise TypeError(f"before_sleep= returned what is to be awaited, and {self._name} is not awaited")
         if seconds and on_a_loop():
             warnings.warn(
-                f"{name_of(self._func)} was called on the thread of a running event loop, and blocks it between two "
+                f"{self._name} was called on the thread of a running event loop, and blocks it between two "
                 f"attempts, now for {seconds:.1f} s: await bridge(...)(...) with retry= instead",
                 RuntimeWarning,
                 stacklevel=2,
@@ -267,23 +269,23 @@ class Trial:
             await asyncio.sleep(seconds)
         except asyncio.CancelledError as cancelled:
             # Between two attempts: what is known is that of the last one, if it was an error.
-            call = CancelledCall(name_of(self._func), began=False)
-            if self._failure is not None:
-                call = replace(call, began=True, returned=True, error=self._errors[-1])
-            note(cancelled, replace(call, earlier=tuple(self._errors)))
+            call = CancelledCall(self._name, began=False)
+            if self._error is not None:
+                call = replace(call, began=True, returned=True, error=self._error)
+            note(cancelled, replace(call, earlier=tuple(self._failures)))
             setattr(cancelled, ATTRIBUTE, self._records[-1])
             raise
 
     def _tell_of_earlier(self, cancelled: asyncio.CancelledError) -> None:
         call = getattr(cancelled, "call", None)
         if not isinstance(call, CancelledCall):
-            call = CancelledCall(name_of(self._func), began=True)
-        note(cancelled, replace(call, earlier=(*self._errors, *call.earlier)))
+            call = CancelledCall(self._name, began=True)
+        note(cancelled, replace(call, earlier=(*self._failures, *call.earlier)))
 
     def _raise(self, error: Exception) -> NoReturn:
         """Raise the last error as it came; as a DeliveryUnknown, if the message may have been delivered."""
-        error.__traceback__ = _without_machinery(error.__traceback__)
         try:
+            error = error.with_traceback(_without_machinery(error.__traceback__))
             unknown = self._unknown
             if unknown is None or isinstance(error, DeliveryUnknown):
                 raise error
@@ -341,7 +343,8 @@ _NAMED = 5
 
 def _add_note(error: BaseException, text: str) -> None:
     if sys.version_info >= (3, 11) and text not in getattr(error, "__notes__", ()):
-        error.add_note(text)
+        with contextlib.suppress(Exception):  # a class of exceptions may refuse it
+            error.add_note(text)
 
 
 def _without_machinery(tb: TracebackType | None) -> TracebackType | None:

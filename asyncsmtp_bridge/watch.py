@@ -197,6 +197,10 @@ def install_hook() -> None:
         )
 
 
+_STARTS = frozenset(("_thread.start_new_thread", "_thread.start_joinable_thread"))
+"""Said from Python 3.12 on."""
+
+
 def _hook(event: str, args: tuple[object, ...]) -> None:
     # Called for every audited operation of the process. An exception other than Aborted would break it, whatever it is.
     if event == "smtplib.send" or event == "smtplib.connect":  # noqa: PLR1714 - quicker than a look into a set
@@ -212,7 +216,7 @@ def _hook(event: str, args: tuple[object, ...]) -> None:
             with suppress(Exception):
                 shut_down_socket(object.__getattribute__(args[0], "__dict__").get("sock"))
             raise reason
-    elif event == "_thread.start_new_thread":
+    elif event in _STARTS:
         with suppress(Exception):
             record.note_thread()
     elif event == _PROBE:

@@ -240,7 +240,7 @@ async def test_cancelling_an_attempt_tells_of_the_attempts_before() -> None:
     known: Any = caught.value
     while not isinstance(getattr(known, "call", None), CancelledCall):  # as on 3.10
         known = known.__context__
-    assert [type(error) for error in known.call.earlier] == [smtplib.SMTPRecipientsRefused] * 2
+    assert [(each.outcome, each.code) for each in known.call.earlier] == [(Outcome.TRANSIENT, 450)] * 2
     assert classify(caught.value).outcome is Outcome.TRANSIENT
 
 
