@@ -156,12 +156,12 @@ def test_one_message_that_is_sent_by_such_a_thread_is_tried_again() -> None:
 
 def test_what_others_send_meanwhile_is_not_held_against_a_call() -> None:
     def send() -> None:
-        other = threading.Thread(target=Sender(server).send, args=(message(3, CLEO),))
-        other.start()
-        other.join()
+        others.submit(Sender(server).send, message(3, CLEO)).result()
         sender.send()
 
-    with SMTPTestServer(faults=[refuse("RCPT", "450 4.2.1 Busy", recipient=BERT, times=2)]) as server:
+    faults = [refuse("RCPT", "450 4.2.1 Busy", recipient=BERT, times=2)]
+    with SMTPTestServer(faults=faults) as server, ThreadPoolExecutor(1) as others:
+        others.submit(int).result()  # its thread is there before the call
         sender = Sender(server)
         at_once(send)()
         assert copies(server) == {("<1@example.org>", BERT): 1, ("<3@example.org>", CLEO): 3}
