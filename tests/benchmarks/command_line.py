@@ -14,7 +14,7 @@ from .measurement import Plan, environment
 from .registry import ENTRIES, Entry
 
 RUNS, QUICK_RUNS = 11, 3
-PEERS = ("anyio", "aiosmtplib")
+PEERS = ("anyio", "aiosmtplib", "tenacity")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
