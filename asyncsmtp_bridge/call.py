@@ -40,7 +40,9 @@ class Terms:
         if self.on_cancel not in ON_CANCEL:
             raise ValueError(f"on_cancel= is one of {', '.join(map(repr, ON_CANCEL))}, not {self.on_cancel!r}")
         if self.retry is not None and not callable(self.retry):
-            raise TypeError(f"retry= takes a decorator, such as tenacity.retry(...), not {self.retry!r}")
+            raise TypeError(
+                f"retry= takes a decorator, such as retry_transient or tenacity.retry(...), not {self.retry!r}"
+            )
         self.retried(_probe)
 
     def retried(self, call: Callable[..., Coroutine[Any, Any, Any]]) -> Callable[..., Coroutine[Any, Any, Any]]:
@@ -76,13 +78,14 @@ class Terms:
             decorated: Any = self.retry(call)
         except Exception as error:
             raise TypeError(
-                f"retry= takes a decorator for coroutine functions, such as tenacity.retry(...), not {self.retry!r}"
+                "retry= takes a decorator for coroutine functions, such as retry_transient or tenacity.retry(...), "
+                f"not {self.retry!r}"
             ) from error
         if inspect.iscoroutine(decorated):
             decorated.close()
         if not inspect.iscoroutinefunction(decorated):
             raise TypeError(
-                f"retry= takes a decorator for coroutine functions, such as tenacity.retry(...); "
+                f"retry= takes a decorator for coroutine functions, such as retry_transient or tenacity.retry(...); "
                 f"{self.retry!r} made {decorated!r} of one"
             )
         made: Callable[..., Coroutine[Any, Any, Any]] = decorated

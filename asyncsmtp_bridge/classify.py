@@ -62,7 +62,12 @@ def classify(failed: BaseException | Refusals) -> Failure | dict[str, Failure]:
         TypeError: It is neither.
     """
     if isinstance(failed, Mapping):
-        return {address: refusal_of(address, *reply) for address, reply in failed.items()}
+        try:
+            return {address: refusal_of(address, *reply) for address, reply in failed.items()}
+        except TypeError as error:
+            raise TypeError(
+                f"refusals are {{address: (code, text)}}, as sendmail() returns them, not {failed!r:.80}"
+            ) from error
     if not isinstance(failed, BaseException):
         raise TypeError(f"classify() takes an exception, or the refusals that sendmail() returned, not {failed!r:.80}")
     known = next((found.known() for link in links_of(failed) if (found := record.of(link.error)) is not None), None)
@@ -80,11 +85,13 @@ def judged(error: BaseException, known: record.Known) -> Failure:
         error: The exception.
         known: What was recorded.
     """
+    if known.begun is not None and _is_from_elsewhere(error):
+        known = replace(known, is_ambiguous=True)
     verdicts = _verdicts(error, nothing_begun=known.nothing_begun)
     if not verdicts:
         return Failure(None, text=line_of(error), sent_before=_ids(known.begun or ()), exception=error)
     worst = min(verdicts, key=lambda verdict: verdict.rank).failure
-    if known.begun is None:
+    if known.begun is None or worst.outcome is Outcome.ACCEPTED:
         return worst
     before = _before(known.begun, verdicts, worst)
     if worst.message_id is None and worst.phase in (None, *CONTENT) and len(before) < len(known.begun):
@@ -97,6 +104,11 @@ def judged(error: BaseException, known: record.Known) -> Failure:
         return worst
     outcome = Outcome.UNKNOWN if worst.outcome is Outcome.TRANSIENT else worst.outcome
     return replace(worst, outcome=outcome, sent_before=sent_before)
+
+
+def _is_from_elsewhere(error: BaseException) -> bool:
+    """Whether an exception has come from another process, of which nothing is recorded here."""
+    return any(type(link.error).__name__ in ("RemoteTraceback", "_RemoteTraceback") for link in links_of(error))
 
 
 def _before(begun: Sequence[record.Content], verdicts: Sequence[_Verdict], worst: Failure) -> list[record.Content]:

@@ -85,6 +85,7 @@ class DeliveryUnknown(smtplib.SMTPServerDisconnected):
         message_id: The Message-ID, with its angle brackets; None where it cannot be told.
         phase: How far the transaction had come.
         recipients: Whom it is about, where some of the message's recipients have their answer already.
+        refused: Those of them who were refused, with the replies.
     """
 
     def __init__(
@@ -93,11 +94,13 @@ class DeliveryUnknown(smtplib.SMTPServerDisconnected):
         message_id: str | None = None,
         phase: Phase | None = None,
         recipients: tuple[str, ...] = (),
+        refused: dict[str, tuple[int, bytes]] | None = None,
     ) -> None:
         super().__init__(text)
         self.message_id = message_id
         self.phase = phase
         self.recipients = recipients
+        self.refused = refused or {}
 
 
 EARLIER = "_asyncsmtp_bridge_earlier"

@@ -184,11 +184,12 @@ class Owed:
             Exception: What the call fails with.
         """
         recipients = tuple(self._owed or ()) if self._is_delivered else ()
+        refused = {address: reply for address, reply in self._refused.items() if address not in recipients}
         if isinstance(error, DeliveryUnknown):
-            error.recipients = recipients
+            error.recipients, error.refused = recipients, refused
             raise error
         if self._unknown is not None:
-            raise delivery_unknown(self._unknown, recipients) from error
+            raise delivery_unknown(self._unknown, recipients, refused) from error
         if not self._is_delivered or judged(error, NOTHING_KNOWN).outcome is Outcome.ACCEPTED:
             if isinstance(error, smtplib.SMTPRecipientsRefused):
                 raise smtplib.SMTPRecipientsRefused({**error.recipients, **self._refused}) from None

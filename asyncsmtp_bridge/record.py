@@ -24,7 +24,7 @@ from threading import get_ident
 from time import monotonic
 from types import FrameType, TracebackType
 from typing import Any
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, ref
 
 from .phase import SMTP, in_smtplib
 
@@ -71,6 +71,7 @@ class Record:
         "_connects_unseen",
         "_first",
         "_has_ended",
+        "_held",
         "_is_closed",
         "_is_given_up",
         "_is_kept",
@@ -79,6 +80,7 @@ class Record:
         "_outer",
         "_saw_something",
         "_sends",
+        "_sessions",
         "_started_threads",
     )
 
@@ -87,6 +89,8 @@ class Record:
         self._sends = self._connects_unseen = 0
         self._saw_something = self._started_threads = self._is_odd = False
         self._is_given_up = self._is_closed = self._has_ended = False
+        self._sessions: list[ref[Any]] = []
+        self._held: list[ref[Any]] = []
         self._is_kept = kept
         self._first = self._last = next(_order)
         self._outer = _current.get()
@@ -120,17 +124,26 @@ class Record:
             begun,
             self._is_odd,
             # Several threads: who knows which of them are this call's, or whether these have come to their end.
-            is_cut_off or len(threads) > 1 or (self._connects_unseen > 1 and not self._sends),
+            is_cut_off
+            or len(threads) > 1
+            or any(map(_is_in_smtplib, threads))
+            or (self._connects_unseen > 1 and not self._sends),
             bool(threads),
             self._sends,
         )
 
-    def note(self, content: Content | None, is_send: bool, is_odd: bool, is_unseen: bool) -> bool:
+    def note(self, session: Any, content: Content | None, is_send: bool, is_odd: bool, is_unseen: bool) -> bool:
         """Take note of a content, or of another step; return whether it may be taken."""
         may_be_taken = True
         record: Record | None = self
         while record is not None:
-            if not record._is_closed:
+            if record._is_closed:
+                if not is_send:  # it connects: a conversation of its own
+                    record._held = [each for each in record._held if each() is not session]
+                may_be_taken = may_be_taken and not (content is not None and record._holds(session))
+            else:
+                if not any(each() is session for each in record._sessions):
+                    record._sessions.append(ref(session))
                 record._saw_something = True
                 record._is_odd = record._is_odd or is_odd
                 record._sends += is_send
@@ -141,14 +154,18 @@ class Record:
                         record._begun.pop()  # now it is certain
                     # Noted first, and asked then: who gives up says so first, and looks then. One of the two sees it.
                     record._begun.append(content)
-                    may_be_taken = may_be_taken and not record._refuses
+                    may_be_taken = may_be_taken and not record._refuses(session)
             record = record._outer
         return may_be_taken
 
-    @property
-    def _refuses(self) -> bool:
-        # Until the whole of the call has ended, whoever makes the attempts.
-        return self._is_given_up and not (self._outer is not None and self._outer._has_ended)
+    def _refuses(self, session: Any) -> bool:
+        if self._outer is not None and self._outer._has_ended:  # the whole of the call, whoever makes the attempts
+            return self._holds(session)
+        return self._is_given_up
+
+    def _holds(self, session: Any) -> bool:
+        # Not what begins anew: it may be a task that a call has started, and that serves others now.
+        return any(each() is session for each in self._held)
 
     def note_thread(self) -> None:
         """Take note that a thread was started."""
@@ -161,8 +178,10 @@ class Record:
         """Let nothing more be begun, by whatever work is left of a call that is to be made again; or let it, after all.
 
         A call may have failed while others that it has started go on: of several sent side by side, one was refused.
+        Until the call has ended, nothing may be begun at all; then, by the sessions that had taken a step by now.
         """
         self._is_given_up = it
+        self._held = self._sessions if it else []
 
     def settle(self) -> None:
         """Let no call around this one be answerable for its contents: they were refused, and it is to be made again."""
@@ -176,7 +195,7 @@ class Record:
         return type(None), ()  # an exception that has one may go to another process
 
     def close(self) -> None:
-        """Take no more notes, and refuse nothing more: the call has ended."""
+        """Take no more notes: the call has ended."""
         self._is_closed = True
 
 
@@ -234,11 +253,21 @@ def note(event: str, args: tuple[Any, ...]) -> bool:
     if content is not None:
         _contents.append(content)
     if record is not None:
-        return record.note(content, is_send, is_odd, own_send and not is_send)
+        return record.note(args[0], content, is_send, is_odd, own_send and not is_send)
     _strays.append((get_ident(), next(_order)))
     if content is not None:
         _nobodys.append(content)
     return True
+
+
+def _is_in_smtplib(thread: int) -> bool:
+    """Whether a thread is still at it."""
+    frame = sys._current_frames().get(thread)
+    while frame is not None:
+        if in_smtplib(frame):
+            return True
+        frame = frame.f_back
+    return False
 
 
 def note_thread() -> None:

@@ -167,7 +167,7 @@ class Trial:
             self._unknown = failure
         if failure.sent_before:
             if failure.outcome is not None or self._wants_also(state):
-                _say_what_was_sent(error, failure)
+                _say_what_was_sent(self._name, error, failure)
             return False
         if may_be_sent_again(failure, self._policy.on_unknown):
             return True
@@ -187,12 +187,13 @@ class Trial:
             self._unknown = Failure(Outcome.UNKNOWN, text="its result means a failure", message_id=begun[-1])
             self._failures.append(self._unknown)
         # Of several, all but the last have most likely been accepted.
-        if known.is_ambiguous or len(begun) > 1 or (begun and self._policy.on_unknown == "raise"):
+        cannot_be_told = known.is_ambiguous or known.has_strays or (known.is_odd and not begun)
+        if cannot_be_told or len(begun) > 1 or (begun and self._policy.on_unknown == "raise"):
             logger.warning(
                 "%s returned what means a failure, but had begun to send %s, which may have been delivered: "
                 "it is not called again",
                 self._name,
-                _list_of(begun),
+                _list_of(begun) or "what cannot be told",
             )
             return False
         return True
@@ -222,6 +223,7 @@ class Trial:
             seconds = 0.0 if switch.attempts else (self._policy.wait or _WAIT)(state)
             if not isinstance(seconds, (int, float)):
                 raise TypeError(f"wait= returns seconds, and {self._policy.wait!r} returned {seconds!r}")
+            seconds = max(0.0, seconds)
             self._next_wait = state.attempt_number, seconds
         return seconds
 
@@ -304,12 +306,15 @@ class Trial:
             del error  # its traceback has this frame
 
 
-def delivery_unknown(failure: Failure, recipients: tuple[str, ...] = ()) -> DeliveryUnknown:
+def delivery_unknown(
+    failure: Failure, recipients: tuple[str, ...] = (), refused: dict[str, tuple[int, bytes]] | None = None
+) -> DeliveryUnknown:
     """Return the error that says so.
 
     Args:
         failure: What is known.
         recipients: Whom it is about; nobody: all of the message's.
+        refused: Who else was refused.
     """
     message_id, phase = failure.message_id, failure.phase
     return DeliveryUnknown(
@@ -318,16 +323,20 @@ def delivery_unknown(failure: Failure, recipients: tuple[str, ...] = ()) -> Deli
         message_id,
         phase,
         recipients,
+        refused,
     )
 
 
-def _say_what_was_sent(error: BaseException, failure: Failure) -> None:
+def _say_what_was_sent(name: str, error: BaseException, failure: Failure) -> None:
     if failure.sent_before == (None,):
-        text = "not tried again: it cannot be told whether the same call has sent something before, and would again"
+        text = (
+            "not tried again: it cannot be told whether the same call has sent something before, and would again; "
+            "of threads it can, that are used by asyncio.to_thread or bridge()"
+        )
     else:
         sent = _list_of(failure.sent_before)
         text = f"not tried again: the same call had begun to send before, and would send again: {sent}"
-    logger.warning("%s: %s", type(error).__name__, text)
+    logger.warning("%s: %s", name, text)
     _add_note(error, text)
 
 

@@ -178,7 +178,7 @@ def test_it_has_name_and_signature_of_the_function_still() -> None:
     ids=["lru_cache", "nothing", "synchronous", "Retrying", "AsyncRetrying"],
 )
 def test_what_decorates_no_coroutine_function_is_refused(wrong: Any) -> None:
-    with pytest.raises(TypeError, match=r"retry= takes a decorator for coroutine functions, such as tenacity.retry"):
+    with pytest.raises(TypeError, match="retry= takes a decorator for coroutine functions, such as retry_transient"):
         bridge(len, retry=wrong)
 
 

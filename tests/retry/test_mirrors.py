@@ -124,10 +124,11 @@ async def test_what_may_have_been_delivered_is_raised_as_that_and_the_session_is
 
 
 async def test_it_says_for_whom_if_others_have_their_answer() -> None:
-    faults = [CLEO_BUSY_TWICE, drop("after content", keep=True, nth=2)]
+    faults = [CLEO_BUSY_TWICE, DORA_UNKNOWN, drop("after content", keep=True, nth=2)]
     with SMTPTestServer(faults=faults) as server, pytest.raises(DeliveryUnknown) as caught:
         await send(server)
     assert caught.value.recipients == (CLEO,)
+    assert caught.value.refused == {DORA: (550, b"5.1.1 Unknown")}
 
 
 @pytest.mark.parametrize("on_unknown", ["raise", "retry"])

@@ -438,3 +438,73 @@ async def test_a_call_that_is_cancelled_after_it_has_sent_something_says_so() ->
         with pytest.raises(asyncio.TimeoutError) as caught:
             await asyncio.wait_for(call, 0.05)
         assert classify(caught.value).sent_before == ("<1@example.org>",)
+
+
+# After the call.
+
+
+async def sent_side_by_side(server: SMTPTestServer, attempts: int) -> None:
+    """Send two messages, of which the first is refused while the second is on its way, and stays there."""
+    sender = Sender(server)
+    seconds: list[asyncio.Future[int]] = []
+
+    @retry_transient(attempts=attempts, wait=wait_none())
+    async def send_both() -> None:
+        seconds.append(asyncio.ensure_future(asyncio.to_thread(sender.send, TWO[1])))
+        await server.reached("RCPT")
+        await asyncio.to_thread(sender.send, TWO[0])
+        await seconds[-1]
+
+    try:
+        await send_both()
+    finally:
+        server.release("RCPT")
+        await asyncio.gather(*seconds, return_exceptions=True)
+
+
+@pytest.mark.parametrize("attempts", [1, 2])
+async def test_what_is_left_of_an_attempt_sends_nothing_after_the_call_either(attempts: int) -> None:
+    faults = [hold("RCPT", recipient=CLEO, times=1), refuse("MAIL", "451 4.3.0 Later", nth=2)]
+    with SMTPTestServer(faults=faults) as server:
+        if attempts == 1:
+            with pytest.raises(smtplib.SMTPSenderRefused) as caught:
+                await sent_side_by_side(server, attempts)
+            assert classify(caught.value).outcome is Outcome.TRANSIENT
+        else:
+            await sent_side_by_side(server, attempts)
+        await server.connected(0)
+        assert copies(server) == ({} if attempts == 1 else {**FIRST, ("<2@example.org>", CLEO): 1})
+
+
+class RemoteTraceback(Exception):
+    """What stands for the traceback of another process."""
+
+
+@pytest.mark.parametrize(
+    "error",
+    [smtplib.SMTPServerDisconnected("gone"), smtplib.SMTPDataError(451, b"later")],
+    ids=repr,
+)
+def test_what_another_process_has_sent_is_not_known_here(error: Exception) -> None:
+    calls = []
+
+    @at_once
+    def send() -> None:
+        calls.append(1)
+        raise error from RemoteTraceback()
+
+    with pytest.raises(smtplib.SMTPException):
+        send()
+    assert calls == [1]
+
+
+def test_a_result_of_a_call_whose_sending_cannot_be_watched_is_returned() -> None:
+    @retry_transient(wait=wait_none(), also=tenacity.retry_if_result(lambda sent: not sent))
+    def send() -> bool:
+        with OwnSend(server.host, server.port) as session:
+            session.send_message(message())
+        return False
+
+    with SMTPTestServer() as server:
+        assert send() is False
+        assert copies(server) == FIRST
