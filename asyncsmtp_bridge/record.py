@@ -89,8 +89,9 @@ class Record:
         self._sends = self._connects_unseen = 0
         self._saw_something = self._started_threads = self._is_odd = False
         self._is_given_up = self._is_closed = self._has_ended = False
-        self._sessions: list[ref[Any]] = []
-        self._held: list[ref[Any]] = []
+        # By identity: a class of sessions may say anything of whether two are equal.
+        self._sessions: dict[int, ref[Any]] = {}
+        self._held: dict[int, ref[Any]] = {}
         self._is_kept = kept
         self._first = self._last = next(_order)
         self._outer = _current.get()
@@ -139,21 +140,23 @@ class Record:
         while record is not None:
             if record._is_closed:
                 if not is_send:  # it connects: a conversation of its own
-                    record._held = [each for each in record._held if each() is not session]
+                    record._held.pop(id(session), None)
                 may_be_taken = may_be_taken and not (content is not None and record._holds(session))
             else:
-                if not any(each() is session for each in record._sessions):
-                    record._sessions.append(ref(session))
+                known = record._sessions.get(id(session))
+                if known is None or known() is not session:
+                    record._sessions[id(session)] = ref(session)
                 record._saw_something = True
                 record._is_odd = record._is_odd or is_odd
                 record._sends += is_send
                 record._connects_unseen += is_unseen
-                if content is not None and len(record._begun) < _MOST:
+                if content is not None:
                     last = record._begun[-1] if record._begun else None
                     if last is not None and not last[5] and last[2] == content[2]:
                         record._begun.pop()  # now it is certain
                     # Noted first, and asked then: who gives up says so first, and looks then. One of the two sees it.
-                    record._begun.append(content)
+                    if len(record._begun) < _MOST:
+                        record._begun.append(content)
                     may_be_taken = may_be_taken and not record._refuses(session)
             record = record._outer
         return may_be_taken
@@ -165,7 +168,8 @@ class Record:
 
     def _holds(self, session: Any) -> bool:
         # Not what begins anew: it may be a task that a call has started, and that serves others now.
-        return any(each() is session for each in self._held)
+        held = self._held.get(id(session))
+        return held is not None and held() is session
 
     def note_thread(self) -> None:
         """Take note that a thread was started."""
@@ -181,7 +185,7 @@ class Record:
         Until the call has ended, nothing may be begun at all; then, by the sessions that had taken a step by now.
         """
         self._is_given_up = it
-        self._held = self._sessions if it else []
+        self._held = self._sessions if it else {}
 
     def settle(self) -> None:
         """Let no call around this one be answerable for its contents: they were refused, and it is to be made again."""
