@@ -8,7 +8,6 @@ import inspect
 import smtplib
 from email.message import EmailMessage
 from typing import Any
-from unittest import mock
 
 import pytest
 import tenacity
@@ -21,7 +20,6 @@ from asyncsmtp_bridge import (
     Outcome,
     bridge,
     classify,
-    retry_testing,
     retry_transient,
 )
 from asyncsmtp_bridge.testing import SMTPTestServer, drop, hold, refuse, silence
@@ -351,16 +349,6 @@ async def test_methods_look_as_they_do_without() -> None:
     smtp = AsyncSMTP(retry=at_once)
     assert inspect.iscoroutinefunction(smtp.send_message)
     assert list(inspect.signature(smtp.sendmail).parameters)[:3] == ["from_addr", "to_addrs", "msg"]
-
-
-async def test_what_a_test_puts_in_the_place_of_smtplib_is_retried_too() -> None:
-    with mock.patch("smtplib.SMTP") as patched, retry_testing():
-        session = patched.return_value
-        session.__enter__.return_value = session
-        session.send_message.side_effect = [smtplib.SMTPSenderRefused(451, b"later", ANNA), {}]
-        async with AsyncSMTP("mail.example.org", retry=retry_transient) as smtp:
-            assert await smtp.send_message(message()) == {}
-    assert session.send_message.call_count == 2
 
 
 async def test_wrong_arguments_are_raised_as_smtplib_raises_them() -> None:

@@ -12,7 +12,7 @@ from unittest import mock
 
 import pytest
 
-from asyncsmtp_bridge import AsyncSMTP, AsyncSMTP_SSL, bridge
+from asyncsmtp_bridge import AsyncSMTP, AsyncSMTP_SSL, bridge, retry_testing, retry_transient
 from asyncsmtp_bridge import smtplib as async_smtplib
 
 
@@ -101,3 +101,14 @@ async def test_a_bridged_session_opened_under_a_patch_is_the_mock() -> None:
     with mock.patch("smtplib.SMTP", autospec=True) as double:
         double.return_value.noop.return_value = (250, b"mocked")
         assert await bridge(smtplib.SMTP("mx")).noop() == (250, b"mocked")
+
+
+async def test_what_a_test_puts_in_the_place_of_smtplib_is_retried_too() -> None:
+    refused = smtplib.SMTPSenderRefused(451, b"later", "anna@example.org")
+    with mock.patch("smtplib.SMTP") as patched, retry_testing():
+        session = patched.return_value
+        session.__enter__.return_value = session
+        session.send_message.side_effect = [refused, {}]
+        async with AsyncSMTP("mail.example.org", retry=retry_transient) as smtp:
+            assert await smtp.send_message(EmailMessage()) == {}
+    assert session.send_message.call_count == 2
