@@ -280,7 +280,13 @@ class AsyncSMTP(AsyncBridge[smtplib.SMTP]):
     async def _open(self) -> smtplib.SMTP:
         if self._kept or self._terms.retry is None:
             return await super()._open()
-        opened: smtplib.SMTP = await self._terms.decorated(super()._open)()
+        opening = super()._open
+
+        async def connect() -> smtplib.SMTP:
+            return await opening()
+
+        connect.__qualname__ = f"{self._stdlib_name}.connect"  # as logs have it
+        opened: smtplib.SMTP = await self._terms.decorated(connect)()
         return opened
 
     def _retried(self, attempt: Attempt) -> Attempt:

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 import tenacity
 
-from asyncsmtp_bridge import bridge, classify, retry_testing, retry_transient
+from asyncsmtp_bridge import AsyncSMTP, bridge, classify, retry_testing, retry_transient
 from asyncsmtp_bridge.testing import SMTPTestServer, drop, refuse
 
-from .sending import BERT, Sender, at_once, copies
+from .sending import BERT, Sender, at_once, copies, message
 
 
 def test_each_retry_is_logged_with_message_id_attempt_code_and_wait(caplog: pytest.LogCaptureFixture) -> None:
@@ -37,6 +37,16 @@ def test_each_retry_is_logged_with_message_id_attempt_code_and_wait(caplog: pyte
     assert BERT not in caplog.text
     assert dropped.getMessage() == "Sender.send failed for now (no reply, envelope), attempt 2; the next one in 0.0 s"
     assert (vars(dropped)["code"], vars(dropped)["message_id"]) == (None, "<1@example.org>")
+
+
+async def test_what_is_logged_of_mirrors_has_the_names_of_smtplib(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, logger="asyncsmtp_bridge")
+    faults = [refuse("greeting", "421 4.3.2 Busy", times=1), refuse("RCPT", "450 4.2.1 Busy", times=1)]
+    with SMTPTestServer(faults=faults) as server:
+        async with AsyncSMTP(server.host, server.port, retry=at_once) as smtp:
+            await smtp.send_message(message())
+    said = [each.getMessage().partition(" failed")[0] for each in caplog.records if each.name == "asyncsmtp_bridge"]
+    assert said == ["SMTP.connect", "SMTP.send_message"]
 
 
 def test_a_callback_gets_tenacitys_state_before_each_wait() -> None:
