@@ -20,6 +20,7 @@ from .defaults import configure
 from .executor import BoundedExecutor, default_executor, to_thread
 from .face import AsyncBridge
 from .outcome import DeliveryUnknown, Failure, Outcome
+from .pipelined import PipelinedLMTP, PipelinedSMTP, PipelinedSMTP_SSL
 from .retry import retry_testing, retry_transient
 from .slots import ExecutorFull
 from .stats import ExecutorStats
@@ -36,6 +37,9 @@ __all__ = [
     "ExecutorStats",
     "Failure",
     "Outcome",
+    "PipelinedLMTP",
+    "PipelinedSMTP",
+    "PipelinedSMTP_SSL",
     "async_method",
     "blocking",
     "bridge",

@@ -17,7 +17,7 @@ from types import FrameType
 
 from . import record, watch
 from .outcome import DeliveryUnknown, Failure, Outcome
-from .phase import Phase, Place, in_smtplib, message_in, phase_of
+from .phase import OWN, Phase, Place, Progress, in_smtplib, message_in, phase_of
 from .replies import Command, meaning_of
 
 # As they are when this is imported: a test may patch smtplib's names with something else.
@@ -43,7 +43,7 @@ def speaks_for_itself(error: BaseException, own: Sequence[Place]) -> bool:
         return True
     if isinstance(error, _ResponseException) and _is_refusal(error.smtp_code) and not _is_cut_off(own):
         return True
-    return bool(own) and own[-1][0].f_globals.get("__name__") in ("smtplib", *_BELOW, watch.__name__)
+    return bool(own) and own[-1][0].f_globals.get("__name__") in ("smtplib", *OWN, *_BELOW, watch.__name__)
 
 
 _BELOW = ("socket", "ssl")
@@ -69,13 +69,20 @@ class Event:
     @property
     def phase(self) -> Phase | None:
         """How far the transaction had come."""
-        return phase_of(reversed(self.places))
+        return phase_of(reversed(self.places)) if self.progress is None else self.progress.phase
+
+    @property
+    def progress(self) -> Progress | None:
+        """What the session itself has said of that, if it is one that knows."""
+        return Progress.of(self.error)
 
     @property
     def transaction(self) -> int | None:
         """Which transaction it ended at DATA or after it, if it did: the identity of the frame that makes it."""
         if self.phase not in (Phase.DATA_COMMAND, *CONTENT):
             return None
+        if self.progress is not None:
+            return self.progress.transaction
         methods = {frame.f_code.co_name: frame for frame in reversed(self.frames) if in_smtplib(frame)}
         maker = methods.get("sendmail") or methods.get("data")
         return None if maker is None else id(maker)
@@ -93,6 +100,8 @@ class Event:
         """
         if isinstance(self.error, (watch.Aborted, watch.GivenUp)):
             return True  # raised before
+        if self.progress is not None:
+            return self.progress.phase is Phase.CONTENT_BEGUN  # if it could be otherwise, that would be said
         if not isinstance(self.error, OSError):
             return False
         innermost = next((frame for frame in self.frames if frame.f_globals.get("__name__") not in _BELOW), None)
@@ -101,6 +110,8 @@ class Event:
     @property
     def message_id(self) -> str | None:
         """The Message-ID of what was being sent, where the frames have it."""
+        if self.progress is not None and self.progress.message_id is not None:
+            return self.progress.message_id
         with suppress(Exception):  # a header that cannot be read names nothing
             message = message_in(self.frames)
             if message is not None and "Message-ID" in message:

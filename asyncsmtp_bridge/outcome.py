@@ -103,6 +103,14 @@ class DeliveryUnknown(smtplib.SMTPServerDisconnected):
         self.refused = refused or {}
 
 
+def unknown_text(message_id: str | None, phase: Phase | None, why: str) -> str:
+    """Return what a `DeliveryUnknown` says."""
+    return (
+        f"message {message_id or 'of unknown Message-ID'} may have been delivered, nobody can know "
+        f"({phase.value + ': ' if phase else ''}{why}); send it again only if a second copy does no harm"
+    )
+
+
 EARLIER = "_asyncsmtp_bridge_earlier"
 """Where an exception has the `Failure` of an earlier attempt, after which the message may have been delivered."""
 

@@ -16,8 +16,10 @@ import functools
 import smtplib
 import sys
 from collections.abc import Iterable
+from contextlib import suppress
 from email.message import Message
 from types import CodeType, FrameType, TracebackType
+from typing import NamedTuple
 
 # As it is when this is imported: a test may patch smtplib.SMTP with something that is no class.
 SMTP = smtplib.SMTP
@@ -114,9 +116,14 @@ def _offset_of(code: CodeType, name: str) -> int:
     return max((each.offset for each in dis.get_instructions(code) if each.argval == name), default=sys.maxsize)
 
 
+OWN = tuple(f"{__package__}.{name}" for name in ("connection", "dialogue", "exchange", "pipelined"))
+"""Where the classes of sessions are defined that say by themselves how far a transaction has come."""
+
+
 def in_smtplib(frame: FrameType) -> bool:
-    """Whether a frame is one of smtplib's functions."""
-    return frame.f_globals.get("__name__") == "smtplib"
+    """Whether a frame is one of smtplib's functions, or one of those that do the same here."""
+    name = frame.f_globals.get("__name__")
+    return name == "smtplib" or name in OWN
 
 
 def session_of(frame: FrameType) -> smtplib.SMTP | None:
@@ -132,3 +139,40 @@ def message_in(frames: Iterable[FrameType]) -> Message | None:
             found = frame.f_locals.get("msg")
             return found if issubclass(type(found), Message) else None
     return None
+
+
+class Progress(NamedTuple):
+    """How far a transaction has come, as a session says that knows it. What it says is exact."""
+
+    phase: Phase
+    transaction: int
+    """Which: below zero, where no identity of a frame is."""
+    message_id: str | None = None
+
+    @staticmethod
+    def of(error: BaseException) -> Progress | None:
+        """Return what an exception ended, if the session has said so."""
+        found = getattr(error, _PROGRESS, None)
+        return found if type(found) is Progress else None
+
+    def tell(self, error: BaseException | None) -> None:
+        """Say it of an exception, and of those that led to it."""
+        while error is not None and Progress.of(error) is None:
+            with suppress(Exception):  # a class of exceptions may have no room for it
+                BaseException.__setattr__(error, _PROGRESS, self)
+            error = error.__cause__ or error.__context__
+
+
+_PROGRESS = "_asyncsmtp_bridge_progress"
+
+PHASE = "_asyncsmtp_bridge_phase"
+"""Where such a session has the phase of its transaction, while one is under way."""
+
+CONTENT = "_asyncsmtp_bridge_content"
+"""Where it has, while it sends a content, which one: the transaction, the Message-ID, and whether it begins."""
+
+
+def phase_said_by(session: object) -> Phase | None:
+    """Return how far a transaction has come, if the session says so; nothing of its class is called."""
+    found = object.__getattribute__(session, "__dict__").get(PHASE)
+    return found if type(found) is Phase else None

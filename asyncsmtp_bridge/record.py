@@ -26,7 +26,7 @@ from types import FrameType, TracebackType
 from typing import Any
 from weakref import WeakKeyDictionary, ref
 
-from .phase import SMTP, in_smtplib
+from .phase import CONTENT, OWN, SMTP, in_smtplib
 
 kept = False
 """Whether there is a record at all: set when the hook is installed."""
@@ -253,7 +253,7 @@ def note(event: str, args: tuple[Any, ...]) -> bool:
     record = _current.get()
     is_send = event == "smtplib.send"
     own_send, is_odd = (False, False) if type(args[0]) in _PLAIN else _oddities_of(type(args[0]))
-    content = _content_of(args[1], is_odd) if is_send else None
+    content = _content_of(args[0], args[1], is_odd) if is_send else None
     if content is not None:
         _contents.append(content)
     if record is not None:
@@ -290,7 +290,8 @@ _oddities: WeakKeyDictionary[type, tuple[bool, bool]] = WeakKeyDictionary()
 def _oddities_of(kind: type) -> tuple[bool, bool]:
     found = _oddities.get(kind)
     if found is None:
-        own = {name for base in kind.__mro__ if base not in _PLAIN and issubclass(base, SMTP) for name in vars(base)}
+        others = (base for base in kind.__mro__ if issubclass(base, SMTP) and base not in _PLAIN)
+        own = {name for base in others if base.__module__ not in OWN for name in vars(base)}
         found = _oddities[kind] = "send" in own, bool(own & {"send", "data", "sendmail", "send_message"})
     return found
 
@@ -300,8 +301,12 @@ def has_own_send(session: object) -> bool:
     return isinstance(session, SMTP) and _oddities_of(type(session))[0]
 
 
-def _content_of(sent: Any, is_odd: bool) -> Content | None:
+def _content_of(session: Any, sent: Any, is_odd: bool) -> Content | None:
     """Return what is begun by sending this, if it is the content of a message, or the last part of one."""
+    said = object.__getattribute__(session, "__dict__").get(CONTENT)
+    if type(said) is tuple:  # by a session that knows
+        number, message_id, begins = said
+        return (message_id, number, get_ident(), monotonic(), next(_order), True) if begins else None
     # From the hook, and beyond it from the method that sends, which is called by the one that wants it sent.
     sender = sys._getframe(3).f_back
     is_content = (

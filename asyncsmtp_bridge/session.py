@@ -19,6 +19,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
+from .pipelined import PipelinedLMTP
 from .tls import default_context, is_default, refusal_explained
 
 logger = logging.getLogger("asyncsmtp_bridge")
@@ -60,9 +61,9 @@ class Construction:
 
     @property
     def make(self) -> Callable[..., smtplib.SMTP]:
-        """The class, as it is now."""
+        """The class, as it is now; not smtplib's LMTP, which reads one reply for all recipients (RFC 2033, 4.2)."""
         make: Callable[..., smtplib.SMTP] = self._smtp_class or getattr(smtplib, self._stdlib_name)
-        return make
+        return PipelinedLMTP if make is LMTP else make
 
     def check(self) -> None:
         """Refuse a class that makes no session, and arguments that the class does not take.

@@ -28,7 +28,7 @@ from .arguments import Arguments, Hidden
 from .cancellation import note
 from .classify import judged
 from .job import name_of
-from .outcome import EARLIER, CancelledCall, DeliveryUnknown, Failure, Outcome, StillOwed
+from .outcome import EARLIER, CancelledCall, DeliveryUnknown, Failure, Outcome, StillOwed, unknown_text
 from .policy import Policy, switch
 from .record import ATTRIBUTE, Known, Record
 from .strategies import exception_of, may_be_sent_again, on_a_loop, wait_transient
@@ -318,8 +318,7 @@ def delivery_unknown(
     """
     message_id, phase = failure.message_id, failure.phase
     return DeliveryUnknown(
-        f"message {message_id or 'of unknown Message-ID'} may have been delivered, nobody can know "
-        f"({phase.value + ': ' if phase else ''}{failure.text}); send it again only if a second copy does no harm",
+        unknown_text(message_id, phase, failure.text),
         message_id,
         phase,
         recipients,

@@ -35,7 +35,7 @@ from types import FrameType
 from typing import Any
 
 from . import defaults, record
-from .phase import SMTP, Phase, in_smtplib, message_in, phase_of, session_of
+from .phase import OWN, SMTP, Phase, in_smtplib, message_in, phase_of, phase_said_by, session_of
 
 logger = logging.getLogger("asyncsmtp_bridge")
 
@@ -73,11 +73,17 @@ def look(thread: int) -> Position:
     while frame is not None and frame.f_globals.get("__name__") not in _WORKERS:
         frames.append(frame)
         frame = frame.f_back
-    phase = phase_of([(frame, frame.f_lasti) for frame in frames])
+    phase = _said_by_session(frames) or phase_of([(frame, frame.f_lasti) for frame in frames])
     if phase in (Phase.ENVELOPE, Phase.DATA_COMMAND) and not _can_be_held(frames):
         # It goes on while it is looked at, and before its socket is shut down: that may be time enough.
         phase = Phase.CONTENT_BEGUN
     return Position(phase, message_in(frames), tuple(_sockets_in(frames)))
+
+
+def _said_by_session(frames: list[FrameType]) -> Phase | None:
+    innermost = _innermost_session(frames)
+    # Whether it is held is seen to before it is asked: then what it says holds until it is shut down.
+    return None if innermost is None else phase_said_by(session_of(frames[innermost]))
 
 
 def _innermost_session(frames: list[FrameType]) -> int | None:
@@ -94,7 +100,7 @@ def _can_be_held(frames: list[FrameType]) -> bool:
     if not _seen or innermost is None:
         return False
     bases = type(session_of(frames[innermost])).__mro__
-    return not any("send" in vars(base) for base in bases[: bases.index(SMTP)])
+    return not any("send" in vars(base) and base.__module__ not in OWN for base in bases[: bases.index(SMTP)])
 
 
 def _sockets_in(frames: list[FrameType]) -> list[socket.socket]:

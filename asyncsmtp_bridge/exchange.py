@@ -1,0 +1,315 @@
+"""The exchange: what is written together, and to whom each reply belongs (RFC 2920).
+
+Owns the transactions that are under way on a session. Where smtplib waits for the reply to each command, MAIL, RCPT and
+DATA go out in one write here, and with the content, if another message is at hand, the envelope of that one.
+
+The session says itself how far it has come (`asyncsmtp_bridge.phase`), before and after each step, so that it is known
+of every message whether its content was sent whole.
+"""
+
+from __future__ import annotations
+
+import smtplib
+from collections.abc import Generator, Iterator
+from contextlib import suppress
+from email.message import Message
+from typing import Any, ClassVar, cast
+
+from . import record
+from .dialogue import Dialogue
+from .outcome import DeliveryUnknown, unknown_text
+from .phase import CONTENT, PHASE, Phase, Progress
+from .supply import Item, Supply
+from .transaction import Reply, Transaction, is_go_on, is_no, is_yes, prepared
+
+Refused = dict[str, Reply]
+"""The recipients that were refused, with the replies, as `smtplib.SMTP.sendmail` returns them."""
+
+_Prepared = Transaction | Exception
+"""What came of a message before anything of it was sent."""
+
+_RECORD_SIZE = 16 * 1024
+"""Octets that TLS sends in one record: they arrive together, or not at all."""
+
+_BEFORE_CONTENT = Phase.DATA_COMMAND
+
+_TOO_MANY_REFUSED = 2
+"""Messages in a row without a recipient or with a refused sender, after which commands go out one by one until somebody
+is accepted. Of a pipelined envelope RCPT and DATA are refused, too, and servers count: Postfix ends a session after 20
+(``smtpd_hard_error_limit``)."""
+
+
+class Exchange(Dialogue):
+    """A `Dialogue` about messages."""
+
+    _has_own_commands: ClassVar[bool] = False
+    """Whether a subclass has some, and wants them called."""
+
+    def __init__(self, *args: Any, pipelining: bool = True, **kwargs: Any) -> None:
+        self.pipelining = pipelining
+        self._is_streaming = False
+        self._is_pipelined = False
+        self._refused_in_a_row = 0
+        # Whom the server has accepted since MAIL, where somebody gives the commands one by one.
+        self._accepted: list[str] = []
+        super().__init__(*args, **kwargs)
+
+    def _check_for_stream(self) -> None:
+        if self._is_streaming:
+            raise RuntimeError(
+                "a stream of messages is under way on this session: take all of its answers first, or close() it"
+            )
+
+    def _converse(self, source: Iterator[Item]) -> Generator[Refused | Exception, None, None]:
+        self._check_for_stream()
+        supply = Supply(source)
+        following: _Prepared | None = None
+        try:
+            self._begin_time()
+            self.ehlo_or_helo_if_needed()
+            self._is_pipelined = self.pipelining and not self._has_own_commands and self.has_extn("pipelining")
+            while True:
+                this, following = following, None
+                if this is None:
+                    self._end_time()
+                    item = supply.wait()
+                    self._begin_time()
+                    if item is None:
+                        return
+                    this = self._prepared(item)
+                    self._write(b"", this)
+                if isinstance(this, Exception):
+                    answer: Refused | Exception = this
+                elif this.is_sent:
+                    answer, following = self._exchange(this, supply)
+                else:
+                    answer = self._step_by_step(this)
+                self._stand(None)
+                self._end_time()
+                self._is_streaming = isinstance(following, Transaction) and following.is_sent
+                yield answer
+                del answer
+                self._is_streaming = False
+                self._begin_time()
+        finally:
+            self._is_streaming = False
+            if isinstance(following, Transaction) and following.is_sent:
+                self.close()  # the server waits for its content
+            self._end_time()
+
+    def _prepared(self, item: Item) -> _Prepared:
+        """Return a transaction, or what is wrong with it."""
+        try:
+            if self.sock is None:
+                raise smtplib.SMTPServerDisconnected("not sent: the connection has ended")
+            offered = self.esmtp_features if self.does_esmtp else None
+            if isinstance(item, Message):
+                return prepared(offered, item)
+            if isinstance(item, tuple) and 3 <= len(item) <= 5:
+                from_addr, to_addrs, message, *options = item
+                return prepared(offered, message, from_addr, to_addrs, *options)
+            raise TypeError(
+                "a stream is made of messages, and of tuples (from_addr, to_addrs, msg, mail_options, rcpt_options), "
+                f"of which the last two may be left out, not of {type(item).__name__}"
+            )
+        except Exception as error:
+            Progress(Phase.ENVELOPE, 0).tell(error)
+            return error
+
+    def _write(self, ending: bytes, following: _Prepared | None) -> None:
+        """Write what ends a transaction that was refused, and, if that is to be pipelined, the next envelope.
+
+        That the connection has ended shows when the replies are read.
+        """
+        if isinstance(following, Transaction) and self._is_pipelined and self._refused_in_a_row < _TOO_MANY_REFUSED:
+            following.is_sent = True
+            following.begins_after = bool(ending)
+            self._stand(Phase.ENVELOPE)
+            try:
+                self.send(ending + following.portions[0].commands)
+            except smtplib.SMTPServerDisconnected:
+                pass
+            except BaseException as error:
+                self._take(error, following)
+                raise
+        elif ending:
+            with suppress(smtplib.SMTPServerDisconnected):
+                self.send(ending)
+                self.getreply()
+
+    def _exchange(self, this: Transaction, supply: Supply) -> tuple[Refused | Exception, _Prepared | None]:
+        """Return what becomes of a transaction of which the envelope is sent, and the next, of which it is, too."""
+        try:
+            self._read_envelope(this)
+        except BaseException as error:
+            refusal = self._take(error, this)
+            self._refused_in_a_row += 1
+            following = self._next(supply)
+            self._write(this.ending, following)
+            return refusal, following
+        self._refused_in_a_row = 0
+        following = self._next(supply)
+        commands = b""
+        if isinstance(following, Transaction):
+            following.is_sent = True
+            commands = following.portions[0].commands
+        try:
+            return self._answer(this, self._exchange_content(this, commands)), following
+        except BaseException as error:
+            return self._take(error, this), following
+
+    def _next(self, supply: Supply) -> _Prepared | None:
+        item = supply.at_hand()
+        return None if item is None else self._prepared(item)
+
+    def _read_envelope(self, this: Transaction) -> None:
+        self._stand(Phase.ENVELOPE)
+        for _ in range(this.begins_after):
+            self._fitting(self.getreply(), "RSET")
+        sender = self._fitting(self.getreply(), "MAIL")
+        is_accepted = this.sender_is_accepted(sender)
+        for index, portion in enumerate(this.portions):
+            if self.sock is None or (index and not is_accepted):  # closed by 421
+                raise smtplib.SMTPSenderRefused(*sender, this.from_addr)
+            if index:
+                self.send(portion.commands)
+            for address in portion.recipients:
+                reply = self._fitting(self.getreply(), "RCPT")
+                if is_accepted:
+                    this.take_recipient(address, reply)
+        self._stand(Phase.DATA_COMMAND)
+        this.take_data(self._fitting(self.getreply(), "DATA"), sender)
+
+    def _step_by_step(self, this: Transaction) -> Refused | Exception:
+        """Return what becomes of a transaction of which each command has its reply before the next one is sent."""
+        try:
+            self._stand(Phase.ENVELOPE)
+            sender = self._fitting(self.mail(this.from_addr, this.terms.mail), "MAIL")
+            if not this.sender_is_accepted(sender):
+                raise smtplib.SMTPSenderRefused(*sender, this.from_addr)
+            for address in this.to_addrs:
+                this.take_recipient(address, self._fitting(self.rcpt(address, this.terms.rcpt), "RCPT"))
+            if not this.accepted:
+                raise smtplib.SMTPRecipientsRefused(this.refused)
+            self._accepted = []
+            self._refused_in_a_row = 0
+            replies = [self.data(cast("Any", this.content))] if self._has_own_commands else self._give(this)
+            return self._answer(this, replies)
+        except BaseException as error:
+            refusal = self._take(error, this)
+            if this.ending and self.sock is not None:
+                with suppress(smtplib.SMTPServerDisconnected):
+                    self.rset()
+            return refusal
+        finally:
+            self.command_encoding = "ascii"
+
+    def _give(self, this: Transaction) -> list[Reply]:
+        """Send DATA and the content, and return the replies to that."""
+        self._stand(Phase.DATA_COMMAND)
+        reply = self._fitting(self.docmd("DATA"), "DATA")
+        if not is_go_on(reply):
+            raise smtplib.SMTPDataError(*reply)
+        this.ending = b""
+        return self._exchange_content(this, b"")
+
+    def _exchange_content(self, this: Transaction, commands: bytes) -> list[Reply]:
+        """Send a content, with the commands that follow it, and return the replies to the content.
+
+        Raises:
+            DeliveryUnknown: It was sent whole, and a reply was not read.
+            smtplib.SMTPServerDisconnected: It was not sent whole.
+        """
+        replies: list[Reply] = []
+        try:
+            self._send_content(this, commands)
+            for _ in range(self._replies_to(this)):
+                replies.append(self._fitting(self.getreply(), "the message"))  # noqa: PERF401 - they count one by one
+        except smtplib.SMTPServerDisconnected as error:
+            if vars(self)[PHASE] is not Phase.CONTENT_SENT:
+                raise
+            raise self._unknown(this, replies, error) from error
+        return replies
+
+    def _send_content(self, this: Transaction, commands: bytes) -> None:
+        size = 0
+        try:
+            self._stand(Phase.CONTENT_BEGUN)
+            slices = iter(this.content)
+            last = next(slices)
+            for piece in slices:
+                self._send_slice(this, last)
+                last = piece
+            size = len(last)
+            # From now on nobody can tell from outside whether all has left.
+            self._stand(Phase.CONTENT_SENT)
+            if commands and size + len(commands) > _RECORD_SIZE and self._is_encrypted():
+                self._send_slice(this, last)
+                size = 0
+                self.send(commands)
+            else:
+                self._send_slice(this, last + commands)
+        except BaseException:
+            if self._taken < size:
+                self._stand(Phase.CONTENT_BEGUN)  # but here it is known that it has not
+            self.close()  # in the middle of a content nothing else can be said
+            raise
+
+    def _send_slice(self, this: Transaction, piece: bytes) -> None:
+        if not record.kept:
+            self.send(piece)
+            return
+        vars(self)[CONTENT] = (this.number, this.content.message_id, not this.has_begun)
+        this.has_begun = True
+        try:
+            self.send(piece)
+        finally:
+            vars(self)[CONTENT] = None
+
+    def _replies_to(self, this: Transaction) -> int:
+        """Return how many replies a content has."""
+        return 1
+
+    def _answer(self, this: Transaction, replies: list[Reply]) -> Refused:
+        """Return what is said of the message; raise if nobody gets it."""
+        if not is_yes(replies[0]):
+            raise smtplib.SMTPDataError(*replies[0])
+        return this.refused
+
+    def _unknown(self, this: Transaction, replies: list[Reply], error: Exception) -> DeliveryUnknown:
+        answered = dict(zip(this.accepted, replies, strict=False))
+        this.refused.update((address, reply) for address, reply in answered.items() if not is_yes(reply))
+        is_partial = bool(this.refused or answered)
+        return DeliveryUnknown(
+            unknown_text(this.content.message_id, Phase.CONTENT_SENT, str(error)),
+            this.content.message_id,
+            Phase.CONTENT_SENT,
+            tuple(each for each in this.accepted if each not in answered) if is_partial else (),
+            this.refused,
+        )
+
+    def _fitting(self, reply: Reply, command: str) -> Reply:
+        """Return a reply that can be given there; else neither side knows any more what comes next."""
+        if not (is_no(reply) or (is_go_on(reply) if command == "DATA" else is_yes(reply))):
+            text = reply[1].decode(errors="replace")
+            self._give_up(f"{reply[0]} {text!r:.100} is no reply to {command}")
+        return reply
+
+    # Who is told how far it has come.
+
+    def _stand(self, phase: Phase | None) -> None:
+        vars(self)[PHASE] = phase
+
+    def _take(self, error: BaseException, this: Transaction) -> Exception:
+        """Return what a transaction has ended with; how far it had come is said with it."""
+        phase = vars(self).get(PHASE)
+        if isinstance(error, (smtplib.SMTPSenderRefused, smtplib.SMTPRecipientsRefused)) and phase is _BEFORE_CONTENT:
+            phase = Phase.ENVELOPE  # that DATA was refused, too, was to be expected
+        if phase is not None:
+            Progress(phase, this.number, this.content.message_id).tell(error)
+        self._stand(None)
+        if not isinstance(error, smtplib.SMTPException):
+            self.close()  # it came from elsewhere, and nobody knows which reply is the next
+        if not isinstance(error, Exception):
+            raise error
+        return error
