@@ -28,6 +28,7 @@ LINE_LIMIT = 8192
 LINES_LIMIT = 512
 """Lines of a reply."""
 
+_OVER = "the deadline of {:g} s is over"
 _RECEIVED_AT_ONCE = 16 * 1024
 LEFT_OUT: Any = vars(socket)["_GLOBAL_DEFAULT_TIMEOUT"]
 """What smtplib's own default for ``timeout`` is."""
@@ -72,9 +73,11 @@ class Connection(smtplib.SMTP):
         self._received_at = 0  # from where on of it nothing was read
         self._taken = -1  # octets of the last write that the system has taken; below zero if that was not tried
         self._ends: float | None = None
+        self._given = 0.0
         self._was_connected = False
         self._authenticated: str | None = None
         self._is_secret = False
+        self._is_streaming = False
         # Not super(): the other classes of smtplib do more before they come here.
         smtplib.SMTP.__init__(self, "", 0, local_hostname or _name_of_host(), cast("float", timeout), source_address)
         self.deadline = deadline
@@ -105,10 +108,11 @@ class Connection(smtplib.SMTP):
         finally:
             self._end_time()
 
-    def _begin_time(self) -> None:
-        """Let the deadline begin anew."""
-        if self.deadline is not None:
-            self._ends = monotonic() + self.deadline
+    def _begin_time(self, seconds: float | None = None) -> None:
+        """Let the deadline begin anew, or another one in place of it."""
+        self._given = seconds or self.deadline or 0.0
+        if self._given:
+            self._ends = monotonic() + self._given
 
     def _end_time(self) -> None:
         """Let there be none until the next call; the timeout is whole again."""
@@ -123,8 +127,14 @@ class Connection(smtplib.SMTP):
             return timeout
         left = self._ends - monotonic()
         if left <= 0:
-            raise TimeoutError(f"the deadline of {self.deadline:g} s is over")
+            raise TimeoutError(_OVER.format(self._given))
         return left if timeout is None else min(timeout, left)
+
+    def _why(self, error: OSError) -> str:
+        """Say what has ended a step: the deadline, if it was that, and not the timeout."""
+        if isinstance(error, TimeoutError) and self._ends is not None and self._ends <= monotonic():
+            return _OVER.format(self._given)
+        return str(error)
 
     def _hurry(self, sock: socket.socket) -> None:
         if self._ends is not None:
@@ -146,6 +156,8 @@ class Connection(smtplib.SMTP):
             OSError: It cannot be made, its certificate is refused, or there is no greeting in time.
         """
         self.close()
+        if host.startswith("/"):
+            port = port or self.default_port  # or else what comes after a colon in a path is taken for one
         self._host = _split_port(host, port)[0]
         with self._in_time():
             # Not super(), where a class for Unix sockets would go ways of its own.
@@ -224,12 +236,19 @@ class Connection(smtplib.SMTP):
 
         Raises:
             ValueError: It has a line end, or a NUL.
+            RuntimeError: A stream has sent the envelope of its next message.
         """
+        self._check_for_stream()
         line = f"{cmd} {args}" if args else cmd
         if "\r" in line or "\n" in line or "\0" in line:
-            shown = "" if self._is_secret else f": {line!r:.200}"
-            raise ValueError(f"command and arguments contain prohibited newline characters{shown}")
+            raise ValueError(f"command and arguments contain prohibited newline characters: {line!r:.200}")
         self.send(f"{line}\r\n")
+
+    def _check_for_stream(self) -> None:
+        if self._is_streaming:
+            raise RuntimeError(
+                "a stream of messages is under way on this session: take all of its answers first, or close() it"
+            )
 
     def send(self, s: Any) -> None:
         """Send octets, or a string in the encoding of commands.
@@ -247,32 +266,44 @@ class Connection(smtplib.SMTP):
             )
         if isinstance(s, str):
             s = s.encode(self.command_encoding)
-        sys.audit("smtplib.send", self, s)
+        try:
+            sys.audit("smtplib.send", self, s)
+            self._taken = 0
+            try:
+                self._transmit(sock, s)
+            except OSError as error:
+                if not _is_systems(error):
+                    self._taken = len(s)
+                why = self._why(error)
+                self.close()
+                raise smtplib.SMTPServerDisconnected(f"Server not connected: {why}") from error
+            except BaseException:
+                # Perhaps: a handler of signals is called when it was sent, but that was not noted.
+                self._taken = len(s)
+                raise
+        finally:
+            s = None  # it may be a password, and what is in a traceback is collected by error trackers
+
+    def _transmit(self, sock: socket.socket, octets: bytes) -> None:
+        # Not sendall(), of which nobody knows what it has sent when it fails.
         try:
             self._hurry(sock)
-            self._taken = 0
-            # Not sendall(), of which nobody knows what it has sent when it fails.
-            taken = self._taken = sock.send(s)
-            if taken != len(s):
-                rest = memoryview(s)
-                while self._taken < len(s):
+            taken = self._taken = sock.send(octets)
+            size = len(octets)
+            if taken != size:
+                rest = memoryview(octets)
+                while taken < size:
                     self._hurry(sock)
-                    self._taken += sock.send(rest[self._taken :])
-        except OSError as error:
-            if not _is_systems(error):
-                self._taken = len(s)
-            self.close()
-            raise smtplib.SMTPServerDisconnected(f"Server not connected: {error}") from error
-        except BaseException:
-            self._taken = len(s)  # perhaps: a handler of signals is called when it was sent, but that was not noted
-            raise
+                    taken = self._taken = taken + sock.send(rest[taken:])
+        finally:
+            octets = rest = None  # type: ignore[assignment]
 
     def getreply(self) -> tuple[int, bytes]:
         """Read a reply.
 
         Returns:
             Its code, -1 if it has none, and its text, with newlines between its lines. After 421 the connection is
-            closed (RFC 5321, section 3.8).
+            closed (RFC 5321, section 3.8), and after what is no reply, since nobody knows to what the next one is.
 
         Raises:
             smtplib.SMTPServerDisconnected: The connection ended before, or nothing came in time, or too much.
@@ -289,7 +320,7 @@ class Connection(smtplib.SMTP):
         text = texts[0] if len(texts) == 1 else b"\n".join(texts)
         if self.debuglevel > 0:
             self._debug(f"reply: retcode ({code}); Msg: {text!a}")
-        if code == 421:
+        if code in (421, -1):
             self.close()
         return code, text
 
@@ -323,8 +354,9 @@ class Connection(smtplib.SMTP):
             self._hurry(sock)
             return sock.recv(_RECEIVED_AT_ONCE)
         except OSError as error:
+            why = self._why(error)
             self.close()
-            raise smtplib.SMTPServerDisconnected(f"Connection unexpectedly closed: {error}") from error
+            raise smtplib.SMTPServerDisconnected(f"Connection unexpectedly closed: {why}") from error
 
     def _give_up(self, why: str) -> NoReturn:
         self.close()

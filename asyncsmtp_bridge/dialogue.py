@@ -24,7 +24,6 @@ import smtplib
 import ssl
 from collections.abc import Callable
 from contextlib import suppress
-from time import monotonic
 from types import TracebackType
 from typing import Any, cast
 
@@ -56,6 +55,19 @@ class Dialogue(Connection):
         with self._in_time():
             self.does_esmtp = False
             return super().ehlo(name)
+
+    def ehlo_or_helo_if_needed(self) -> None:
+        """Greet, if that was not done yet: with EHLO, and if the server does not know that, with HELO.
+
+        Raises:
+            smtplib.SMTPHeloError: The server takes neither.
+        """
+        if self.helo_resp is None and self.ehlo_resp is None:
+            code, text = self.ehlo()
+            if not 200 <= code <= 299 and self.sock is not None:
+                code, text = self.helo()
+            if not 200 <= code <= 299:
+                raise smtplib.SMTPHeloError(code, text)
 
     def rset(self) -> tuple[int, bytes]:
         """End the transaction without sending anything."""
@@ -94,7 +106,7 @@ class Dialogue(Connection):
                 timeout = self.sock.gettimeout()
                 with suppress(OSError):
                     self.sock.settimeout(QUIT_TIMEOUT if timeout is None else min(timeout, QUIT_TIMEOUT))
-                self._ends = monotonic() + min(QUIT_TIMEOUT, self.deadline or QUIT_TIMEOUT)
+                self._begin_time(min(QUIT_TIMEOUT, self.deadline or QUIT_TIMEOUT))
             return self.docmd("QUIT")
         except OSError as error:
             if not self._was_connected:
@@ -149,6 +161,7 @@ class Dialogue(Connection):
                 self.close()
                 raise
             self._forget()
+            self._authenticated = None
             return code, text
 
     def login(
@@ -250,37 +263,45 @@ class Dialogue(Connection):
             smtplib.SMTPAuthenticationError: The server refuses.
             smtplib.SMTPNotSupportedError: It would tell the password to whoever listens.
         """
+        self._check_for_stream()
         mechanism = mechanism.upper()
         if mechanism in sasl.CLEAR and not self._may_tell():
             raise smtplib.SMTPNotSupportedError(_CLEAR_TEXT)
-        # Held back where the command's line would be longer than 512 octets (RFC 4954, section 4).
-        first = authobject() if initial_response_ok else None
+        first = _answered(authobject) if initial_response_ok else None
         self._auth_challenge_count = 0 if first is None else 1  # which smtplib's own authobjects look at
-        encoded = None if first is None else _encoded(first) or "="
-        is_at_once = encoded is not None and len(mechanism) + len(encoded) <= 512 - len("AUTH  \r\n")
         with self._in_time():
-            code, text = self._docmd_secretly("AUTH", f"{mechanism} {encoded}" if is_at_once else mechanism)
+            # Held back where the command's line would be longer than 512 octets (RFC 4954, section 4).
+            if first is not None and len(mechanism) + len(first) <= 512 - len("AUTH  \r\n"):
+                code, text = self._exchange_secretly(first, f"AUTH {mechanism} ")
+                first = None
+            else:
+                code, text = self.docmd("AUTH", mechanism)
             for _ in range(_CHALLENGES_LIMIT):
                 if code != 334:
                     break
-                if encoded is None or is_at_once:
+                if first is None:
                     self._auth_challenge_count += 1
-                    encoded = _encoded(authobject(_decoded(text)))
-                code, text = self._docmd_secretly(encoded)
-                is_at_once = True
+                    try:
+                        first = _answered(authobject, text)
+                    except Exception:
+                        self.docmd("*")  # the server waits for an answer (RFC 4954, section 4)
+                        raise
+                code, text = self._exchange_secretly(first or sasl.Secret(""))
+                first = None
         if code == 334:
             self.close()
             raise smtplib.SMTPException(f"Server AUTH mechanism infinite loop. Last response: {(code, text)!r}")
         if code == 235:
             self._authenticated = getattr(self, "user", None)
-        elif code != 503 or self._authenticated is None:  # as which it says that one is logged in already
+        elif code != 503 or self._authenticated is None or self._authenticated != getattr(self, "user", None):
+            # With 503 it says, too, that one is logged in already.
             raise smtplib.SMTPAuthenticationError(code, text)
         return code, text
 
-    def _docmd_secretly(self, cmd: str, args: str = "") -> tuple[int, bytes]:
+    def _exchange_secretly(self, secret: sasl.Secret, before: str = "") -> tuple[int, bytes]:
         self._is_secret = True
         try:
-            self.putcmd(cmd, args)
+            self.send(secret.line(before))
         finally:
             self._is_secret = False
         return self.getreply()
@@ -295,12 +316,14 @@ _CLEAR_TEXT = (
 )
 
 
-def _encoded(answer: str) -> str:
-    return base64.b64encode(answer.encode()).decode()
-
-
-def _decoded(challenge: bytes) -> bytes:
-    try:
-        return base64.b64decode(challenge)
-    except binascii.Error:
-        raise smtplib.SMTPException(f"the server's challenge is not base64: {challenge!r:.100}") from None
+def _answered(authobject: Callable[..., str | None], challenge: bytes | None = None) -> sasl.Secret | None:
+    """Return what is answered to a challenge, or before there is one."""
+    if challenge is None:
+        answer = authobject()
+    else:
+        try:
+            decoded = base64.b64decode(challenge)
+        except binascii.Error:
+            raise smtplib.SMTPException(f"the server's challenge is not base64: {challenge!r:.100}") from None
+        answer = authobject(decoded)
+    return None if answer is None else sasl.Secret(answer)

@@ -47,18 +47,11 @@ class Exchange(Dialogue):
 
     def __init__(self, *args: Any, pipelining: bool = True, **kwargs: Any) -> None:
         self.pipelining = pipelining
-        self._is_streaming = False
         self._is_pipelined = False
         self._refused_in_a_row = 0
         # Whom the server has accepted since MAIL, where somebody gives the commands one by one.
         self._accepted: list[str] = []
         super().__init__(*args, **kwargs)
-
-    def _check_for_stream(self) -> None:
-        if self._is_streaming:
-            raise RuntimeError(
-                "a stream of messages is under way on this session: take all of its answers first, or close() it"
-            )
 
     def _converse(self, source: Iterator[Item]) -> Generator[Refused | Exception, None, None]:
         self._check_for_stream()
@@ -168,17 +161,24 @@ class Exchange(Dialogue):
             self._fitting(self.getreply(), "RSET")
         sender = self._fitting(self.getreply(), "MAIL")
         is_accepted = this.sender_is_accepted(sender)
-        for index, portion in enumerate(this.portions):
-            if self.sock is None or (index and not is_accepted):  # closed by 421
-                raise smtplib.SMTPSenderRefused(*sender, this.from_addr)
-            if index:
-                self.send(portion.commands)
-            for address in portion.recipients:
-                reply = self._fitting(self.getreply(), "RCPT")
-                if is_accepted:
-                    this.take_recipient(address, reply)
-        self._stand(Phase.DATA_COMMAND)
-        this.take_data(self._fitting(self.getreply(), "DATA"), sender)
+        try:
+            for index, portion in enumerate(this.portions):
+                if self.sock is None or (index and not is_accepted):  # closed by 421
+                    raise smtplib.SMTPSenderRefused(*sender, this.from_addr)
+                if index:
+                    self.send(portion.commands)
+                for address in portion.recipients:
+                    reply = self._fitting(self.getreply(), "RCPT")
+                    if is_accepted:
+                        this.take_recipient(address, reply)
+            self._stand(Phase.DATA_COMMAND)
+            data = self._fitting(self.getreply(), "DATA")
+        except smtplib.SMTPServerDisconnected as lost:
+            refusal = this.refusal(sender)
+            if refusal is None:
+                raise
+            raise refusal from lost  # that the server has gone after it, too, says less
+        this.take_data(data, sender)
 
     def _step_by_step(self, this: Transaction) -> Refused | Exception:
         """Return what becomes of a transaction of which each command has its reply before the next one is sent."""

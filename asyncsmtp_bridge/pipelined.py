@@ -80,16 +80,6 @@ class PipelinedSMTP(Exchange):
 
     # Commands, one by one.
 
-    def putcmd(self, cmd: str, args: str = "") -> None:
-        """Send a command.
-
-        Raises:
-            ValueError: It has a line end, or a NUL.
-            RuntimeError: A stream has sent the envelope of its next message.
-        """
-        self._check_for_stream()
-        super().putcmd(cmd, args)
-
     def mail(self, sender: str, options: Sequence[str] = ()) -> Reply:
         """Begin a transaction.
 
@@ -366,7 +356,7 @@ class PipelinedLMTP(PipelinedSMTP, smtplib.LMTP):  # pyright: ignore[reportIncom
         return max(1, len(this.accepted))
 
     def _answer(self, this: Transaction, replies: list[Reply]) -> Refused:
-        if len(this.accepted) <= 1:
+        if len(this.to_addrs) <= 1:
             return super()._answer(this, replies)
         refused = {address: reply for address, reply in zip(this.accepted, replies, strict=False) if not is_yes(reply)}
         this.refused.update(refused)

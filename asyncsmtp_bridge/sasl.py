@@ -5,8 +5,10 @@ Owns PLAIN (RFC 4616), LOGIN, CRAM-MD5 (RFC 2195) and XOAUTH2. It knows neither 
 
 from __future__ import annotations
 
+import base64
 import hmac
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import NamedTuple
 
 
@@ -19,6 +21,29 @@ class Credentials(NamedTuple):
 
     def __repr__(self) -> str:
         return f"Credentials({self.user!r})"
+
+
+class Secret:
+    """What is sent to log in. It shows nothing in the variables of frames, which error trackers collect."""
+
+    __slots__ = ("_encoded",)
+
+    def __init__(self, answer: str) -> None:
+        octets = None
+        with suppress(UnicodeEncodeError):  # which would show it
+            octets = answer.encode()
+        del answer
+        if octets is None:
+            raise ValueError("what is sent to log in must be text that UTF-8 can encode")
+        self._encoded = base64.b64encode(octets)
+
+    def __len__(self) -> int:
+        return len(self._encoded)
+
+    def line(self, before: str = "") -> bytes:
+        """Return it as a line, after what comes before it."""
+        # After a command nothing at all would mean that there is no answer yet (RFC 4954, section 4).
+        return before.encode() + (self._encoded or (b"=" if before else b"")) + b"\r\n"
 
 
 class Mechanism(NamedTuple):
@@ -102,5 +127,7 @@ def check(who: Credentials) -> None:
         raise ValueError("login() takes a password, or an access_token=, and not both")
     if "\0" in who.user or "\0" in (who.password or ""):
         raise ValueError("user name and password cannot have a NUL (RFC 4616)")
+    if any(0xD800 <= ord(each) <= 0xDFFF for each in who.user + (who.password or "")):
+        raise ValueError("user name and password must be text that UTF-8 can encode (RFC 4616)")
     if who.access_token is not None and any(ord(each) < 32 for each in who.user + who.access_token):
         raise ValueError("the user name and the access token cannot have control characters")

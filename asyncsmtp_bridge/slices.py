@@ -6,6 +6,8 @@ long, and none needs memory for more. It does not know messages: what is streame
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Iterable, Iterator
 
 STEP = 64 * 1024
@@ -16,6 +18,12 @@ SLICE = 64 * 1024
 
 LAST = 16 * 1024
 """Octets of the last slice of several, at most."""
+
+PAUSE_EVERY = 4 * STEP
+
+# Seconds: the shortest that the system can do, and not none at all, after which the same thread would be the first to
+# go on. Where a system counts in milliseconds, many of them would be too long.
+_PAUSE = 0.00001 if os.name == "posix" else 0
 
 CRLF = b"\r\n"
 
@@ -99,16 +107,14 @@ class Text:
 
     def has(self, line: str) -> bool:
         """Whether this is found in the text."""
-        return any(
-            self.text.find(line, start, start + STEP + len(line)) >= 0 for start in range(0, len(self.text), STEP)
-        )
+        return any(self.text.find(line, start, start + STEP + len(line)) >= 0 for start in positions(len(self.text)))
 
     def _measure_unix(self) -> tuple[int, bool] | None:
         text = self.text
         if not text.isascii():
             return None
         size = len(text) + (self._mangle_from and text.startswith("From "))
-        for start in range(0, len(text), STEP):
+        for start in positions(len(text)):
             end = start + STEP
             if text.find("\r", start, end) >= 0:
                 return None
@@ -120,6 +126,23 @@ class Text:
 
 
 Piece = Octets | Text
+
+
+def positions(end: int) -> Iterator[int]:
+    """Return where the steps of a large text begin, and let other threads have their turn between them."""
+    for start in range(0, end, STEP):
+        if start and start % PAUSE_EVERY == 0:
+            pause()
+        yield start
+
+
+def pause() -> None:
+    """Let other threads run.
+
+    The interpreter takes the GIL from a thread after 5 ms only, and then another one of those that render may have it
+    next, and not the one that has waited.
+    """
+    time.sleep(_PAUSE)
 
 
 def steps(view: memoryview) -> Iterator[bytes]:

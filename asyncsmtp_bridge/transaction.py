@@ -120,13 +120,24 @@ class Transaction:
         """
         if is_go_on(reply) and not (is_yes(sender) and self.accepted):
             self.ending = b".\r\n"  # it wants a content, though nobody would get it (RFC 2920, section 3.1)
-        if not is_yes(sender):
-            raise smtplib.SMTPSenderRefused(*sender, self.from_addr)
-        if not self.accepted:
-            raise smtplib.SMTPRecipientsRefused(self.refused)
+        refusal = self.refusal(sender)
+        if refusal is not None:
+            raise refusal
         if not is_go_on(reply):
             raise smtplib.SMTPDataError(*reply)
         self.ending = b""
+
+    def refusal(self, sender: Reply) -> smtplib.SMTPException | None:
+        """Return what it fails with, if by now it is known that nobody will get it.
+
+        Args:
+            sender: The reply to MAIL.
+        """
+        if not is_yes(sender):
+            return smtplib.SMTPSenderRefused(*sender, self.from_addr)
+        if self.refused and not self.accepted and set(self.to_addrs) <= self.refused.keys():
+            return smtplib.SMTPRecipientsRefused(self.refused)
+        return None
 
 
 def is_yes(reply: Reply) -> bool:

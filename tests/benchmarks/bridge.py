@@ -22,7 +22,8 @@ from asyncsmtp_bridge import AsyncBridge, AsyncSMTP, BoundedExecutor, async_meth
 
 from .callers import Call, Comparison, Peer, how_many, nothing, start_every_thread
 from .measurement import Plan, Table
-from .replies import HOST, replying_server
+from .processes import HOST
+from .replies import replying_server
 
 WORKERS = 8
 CALLS = {1: 1500, 8: 4000, 64: 6400}  # callers: calls of a sample, all callers together

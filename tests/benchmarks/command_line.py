@@ -29,8 +29,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if find_spec(options.loop) is None:
         parser.error(f"--loop {options.loop}: {options.loop} is not installed")
 
-    plan = Plan(runs=options.runs or (QUICK_RUNS if options.quick else RUNS), quick=options.quick, loop=options.loop)
     entries = [entry for entry in ENTRIES.values() if not options.entries or entry in options.entries]
+    titles = [title for entry in entries for title in entry.cases]
+    for text in options.case:
+        if not any(text in title for title in titles):
+            there_are = "; there are:\n  " + "\n  ".join(titles) if titles else ": these entries have none"
+            parser.error(f"--case: no case has {text!r} in its title{there_are}")
+
+    plan = Plan(
+        runs=options.runs or (QUICK_RUNS if options.quick else RUNS),
+        quick=options.quick,
+        loop=options.loop,
+        cases=options.case,
+    )
     where = environment(plan, PEERS)
     print(f"{where.line()}; interleaved runs: {plan.runs}{', quick' if plan.quick else ''}", flush=True)
     results: dict[str, Any] = {}
@@ -66,6 +77,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--quick", action="store_true", help="a few seconds, to see that it works; not for figures")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write all figures, each sample too, as JSON")
+    parser.add_argument(
+        "--case",
+        action="append",
+        default=[],
+        metavar="TEXT",
+        help="of throughput: only the cases with this in their titles, as '20 ms'; may be given more than once",
+    )
     parser.add_argument("--loop", choices=("asyncio", "uvloop"), default="asyncio", help="event loop (default asyncio)")
     return parser
 

@@ -34,6 +34,12 @@ class Plan:
     """Seconds, not minutes: enough to see that the entry works, too little to believe its figures."""
     loop: str = "asyncio"
     """The event loop: "asyncio" or "uvloop"."""
+    cases: Sequence[str] = ()
+    """Of an entry with cases: only those with one of these in their titles; all, if there are none."""
+
+    def selects(self, title: str) -> bool:
+        """Whether a case of this title is asked for."""
+        return not self.cases or any(text in title for text in self.cases)
 
     def on_loop(self, main: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine on an event loop of its own, and end that loop with all threads of its default executor."""

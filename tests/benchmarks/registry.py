@@ -11,12 +11,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from types import ModuleType
 
-from . import bound, bridge, deadline, hop, retry
+from . import bound, bridge, deadline, hop, lag, memory, retry, throughput
 from .measurement import Plan, Table
 
 # In the order in which they are measured: from the first retried call of `retry` on, an audit hook slows the process a
 # bit. `deadline` would install it, too, at its first abort.
-_MODULES: tuple[ModuleType, ...] = (hop, bridge, bound, retry, deadline)
+_MODULES: tuple[ModuleType, ...] = (hop, bridge, bound, throughput, lag, memory, retry, deadline)
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,8 @@ class Entry:
     name: str
     description: str
     measure: Callable[[Plan], list[Table]]
+    cases: tuple[str, ...] = ()
+    """Titles of those that can be asked for one by one."""
 
     @property
     def summary(self) -> str:
@@ -34,7 +36,9 @@ class Entry:
 
 
 def _entry(module: ModuleType) -> Entry:
-    return Entry(module.__name__.rpartition(".")[2], inspect.getdoc(module) or "", module.measure)
+    name = module.__name__.rpartition(".")[2]
+    cases = tuple(case.title for case in getattr(module, "CASES", ()))
+    return Entry(name, inspect.getdoc(module) or "", module.measure, cases)
 
 
 ENTRIES: dict[str, Entry] = {entry.name: entry for entry in map(_entry, _MODULES)}

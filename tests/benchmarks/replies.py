@@ -5,27 +5,17 @@ It knows no SMTP but that QUIT is answered with 221, and is about as quick as Py
 
 from __future__ import annotations
 
-import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from socketserver import StreamRequestHandler, ThreadingTCPServer
 from threading import Thread
 
-HOST = "127.0.0.1"
+from .processes import HOST, serving
 
 
-@contextmanager
-def replying_server() -> Iterator[int]:
+def replying_server() -> AbstractContextManager[int]:
     """Have the process; yields the port."""
-    command = [sys.executable, "-m", __name__]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        try:
-            yield int(process.stdout.readline())
-        finally:
-            process.stdin.close()
+    return serving(__name__)
 
 
 class Replies(StreamRequestHandler):

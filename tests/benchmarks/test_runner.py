@@ -8,7 +8,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
+SENDERS = ["aiosmtplib", "smtplib in asyncio.to_thread", "AsyncSMTP", "AsyncSMTP(smtp_class=PipelinedSMTP)"]
 
 
 def runner(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -19,13 +22,17 @@ def runner(*arguments: str) -> subprocess.CompletedProcess[str]:
 def test_list_names_every_entry_in_one_line_each() -> None:
     done = runner("--list")
     assert done.returncode == 0, done.stderr
-    assert [line.split()[0] for line in done.stdout.splitlines()] == ["hop", "bridge", "bound", "retry", "deadline"]
+    entries = ["hop", "bridge", "bound", "throughput", "lag", "memory", "retry", "deadline"]
+    assert [line.split()[0] for line in done.stdout.splitlines()] == entries
 
 
 def test_a_mistyped_entry_is_answered_with_the_entries_there_are() -> None:
     done = runner("hopp")
     assert done.returncode == 2
-    assert "no entry 'hopp'; there are: hop, bridge, bound, retry, deadline. Did you mean hop?" in done.stderr
+    assert (
+        "no entry 'hopp'; there are: hop, bridge, bound, throughput, lag, memory, retry, deadline. Did you mean hop?"
+        in done.stderr
+    )
     assert done.stdout == ""
 
 
@@ -103,6 +110,68 @@ def test_quick_bound_reports_every_peers_peak_and_ours_is_the_limit(tmp_path: Pa
     assert len(peaks) == 4
     assert 1 <= peaks["BoundedExecutor(2).run"] <= 2
     assert 1 <= peaks["BoundedExecutor.shared(2).run"] <= 2
+
+
+def test_quick_throughput_measures_the_cases_that_are_asked_for(tmp_path: Path) -> None:
+    file = tmp_path / "figures.json"
+    cases = ("50 recipients, 8 reused connections, 0 ms", "25 MB", "one connection a message, 20 ms")
+    asked_for = [word for case in cases for word in ("--case", case)]
+    done = runner("throughput", "--quick", "--runs", "2", *asked_for, "--json", str(file))
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    tables = json.loads(file.read_text(encoding="utf-8"))["entries"]["throughput"]
+    assert [table["title"] for table in tables] == [
+        "small, 50 recipients, 8 reused connections, 0 ms",
+        "500 KB, 1 recipient, 8 reused connections, 0 ms",
+        "small, 1 recipient, one connection a message, 2 ms",
+    ]
+    for table in tables:
+        assert [row["peer"] for row in table["rows"]] == [
+            "aiosmtplib",
+            "smtplib in asyncio.to_thread",
+            "smtplib in threads",
+            "AsyncSMTP(smtp_class=PipelinedSMTP)",
+            "PipelinedSMTP.send_stream",
+        ]
+        assert table["rows"][0]["ratio"] == 1
+        for row in table["rows"]:
+            assert len(row["samples_per_second"]) == len(row["samples_processor_us"]) == 2
+            assert row["per_second_min"] <= row["per_second"] <= row["per_second_max"]
+            assert row["ratio_min"] <= row["ratio"] <= row["ratio_max"]
+
+
+def test_throughput_without_a_case_that_is_asked_for_names_those_there_are() -> None:
+    done = runner("throughput", "--quick", "--case", "20 minutes")
+    assert done.returncode == 2
+    assert "no case has '20 minutes' in its title; there are:" in done.stderr
+    assert "small, 1 recipient, 8 reused connections, 20 ms" in done.stderr
+
+
+def test_quick_lag_compares_beats_beside_every_peer(tmp_path: Path) -> None:
+    file = tmp_path / "figures.json"
+    done = runner("lag", "--quick", "--runs", "1", "--json", str(file))
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    [table] = json.loads(file.read_text(encoding="utf-8"))["entries"]["lag"]
+    assert [row["peer"] for row in table["rows"]] == ["nothing is sent", *SENDERS]
+    for row in table["rows"]:
+        [run] = row["samples"]
+        assert run["beats"] >= table["parameters"]["beats"]
+        assert row["p50_ms"] <= row["p99_ms"] <= row["max_ms"] == row["worst_ms"]
+        assert 0 <= row["late_share"] < 1
+        assert (row["seconds"] is None) == (row["peer"] == "nothing is sent")
+
+
+def test_quick_memory_counts_every_peers_peak_in_multiples_of_the_message(tmp_path: Path) -> None:
+    file = tmp_path / "figures.json"
+    done = runner("memory", "--quick", "--runs", "1", "--json", str(file))
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    [table] = json.loads(file.read_text(encoding="utf-8"))["entries"]["memory"]
+    assert [row["peer"] for row in table["rows"]] == SENDERS
+    for row in table["rows"]:
+        assert row["rendered"] >= table["parameters"]["bytes"]
+        assert row["multiple"] == pytest.approx(row["peak_mb"] * 1e6 / row["rendered"])
 
 
 def test_quick_retry_compares_first_attempts_backoff_and_deadlines(tmp_path: Path) -> None:
