@@ -296,7 +296,7 @@ class Connection(smtplib.SMTP):
                     self._hurry(sock)
                     taken = self._taken = taken + sock.send(rest[taken:])
         finally:
-            octets = rest = None  # type: ignore[assignment]
+            octets, rest = b"", memoryview(b"")
 
     def getreply(self) -> tuple[int, bytes]:
         """Read a reply.

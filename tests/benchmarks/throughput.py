@@ -83,9 +83,9 @@ class Case:
 
 CASES = (
     Case(2400),
-    Case(480, round_trip=5),
-    Case(160, round_trip=20),
-    Case(80, round_trip=100),
+    Case(960, round_trip=5),
+    Case(480, round_trip=20),
+    Case(160, round_trip=100),
     Case(320, recipients=50),
     Case(16, round_trip=20, recipients=50),
     Case(400, attachment=100 * KB),
