@@ -420,6 +420,8 @@ class AsyncSMTP_SSL(AsyncSMTP):  # noqa: N801 - smtplib's name
 class AsyncLMTP(AsyncSMTP):
     """An `smtplib.LMTP` with awaitable methods (RFC 2033), for TCP and, with a path as the host, Unix sockets.
 
+    It is made of `PipelinedLMTP`: smtplib's own class reads one reply for all recipients, where each has one.
+
     Args:
         host: The host, or the absolute path of a Unix socket.
         port: 2003 if left out.

@@ -78,8 +78,9 @@ class Failure:
 class DeliveryUnknown(smtplib.SMTPServerDisconnected):
     """A message may have been delivered: its content was sent, and no complete reply to it was read.
 
-    Raised by retry policies, which do not send such a message again unless they are told to. It is a
-    `smtplib.SMTPServerDisconnected`, as which smtplib reports it: mind code that catches that one to send again.
+    Raised by pipelined sessions, which know when that is so; and by retry policies, which do not send such a message
+    again unless they are told to. It is a `smtplib.SMTPServerDisconnected`, as which smtplib reports it: mind code that
+    catches that one to send again.
 
     Attributes:
         message_id: The Message-ID, with its angle brackets; None where it cannot be told.

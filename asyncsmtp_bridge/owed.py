@@ -186,7 +186,8 @@ class Owed:
         recipients = tuple(self._owed or ()) if self._is_delivered else ()
         refused = {address: reply for address, reply in self._refused.items() if address not in recipients}
         if isinstance(error, DeliveryUnknown):
-            error.recipients, error.refused = recipients, refused
+            # A session that knows whom it is about has said so.
+            error.recipients, error.refused = error.recipients or recipients, {**refused, **error.refused}
             raise error
         if self._unknown is not None:
             raise delivery_unknown(self._unknown, recipients, refused) from error

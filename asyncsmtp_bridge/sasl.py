@@ -127,7 +127,7 @@ def check(who: Credentials) -> None:
         raise ValueError("login() takes a password, or an access_token=, and not both")
     if "\0" in who.user or "\0" in (who.password or ""):
         raise ValueError("user name and password cannot have a NUL (RFC 4616)")
-    if any(0xD800 <= ord(each) <= 0xDFFF for each in who.user + (who.password or "")):
-        raise ValueError("user name and password must be text that UTF-8 can encode (RFC 4616)")
+    if any(0xD800 <= ord(each) <= 0xDFFF for each in who.user + (who.password or "") + (who.access_token or "")):
+        raise ValueError("user name, password and access token must be text that UTF-8 can encode (RFC 4616)")
     if who.access_token is not None and any(ord(each) < 32 for each in who.user + who.access_token):
         raise ValueError("the user name and the access token cannot have control characters")

@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+import queue
 import re
 import smtplib
 import socket
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from asyncsmtp_bridge import AsyncBridge, bridge, retry_testing, retry_transient
+from asyncsmtp_bridge import (
+    AsyncBridge,
+    AsyncSMTP,
+    PipelinedSMTP,
+    bridge,
+    configure,
+    retry_testing,
+    retry_transient,
+)
 from asyncsmtp_bridge.testing import SMTPTestServer, refuse, silence
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -86,17 +96,29 @@ async def test_a_deadline_says_what_is_known(
     assert "returned=True" in printed
 
 
-@pytest.fixture
-def mail_example_org(monkeypatch: pytest.MonkeyPatch) -> Iterator[SMTPTestServer]:
-    """A server that answers for mail.example.org."""
+@contextmanager
+def answering_for_mail_example_org(server: SMTPTestServer) -> Iterator[None]:
     connect = socket.create_connection
-    with SMTPTestServer() as server:
 
-        def redirected(address: tuple[str, int], *args: Any, **kwargs: Any) -> socket.socket:
-            assert address == ("mail.example.org", 587)
-            return connect((server.host, server.port), *args, **kwargs)
+    genuine = socket.getaddrinfo
 
-        monkeypatch.setattr(socket, "create_connection", redirected)
+    def look_up(host: Any, port: Any, *args: Any, **kwargs: Any) -> Any:
+        return genuine(*((server.host, server.port) if host == "mail.example.org" else (host, port)), *args, **kwargs)
+
+    def redirected(address: tuple[str, int], *args: Any, **kwargs: Any) -> socket.socket:
+        assert address in (("mail.example.org", 587), (server.host, server.port))
+        return connect((server.host, server.port), *args, **kwargs)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket, "create_connection", redirected)
+        patch.setattr(socket, "getaddrinfo", look_up)
+        yield
+
+
+@pytest.fixture
+def mail_example_org() -> Iterator[SMTPTestServer]:
+    """A server that answers for mail.example.org."""
+    with SMTPTestServer() as server, answering_for_mail_example_org(server):
         yield server
 
 
@@ -141,3 +163,61 @@ def test_tests_of_retries_do_not_wait() -> None:
 
     code_of("retrying.md")["test_a_busy_server"](flaky)
     assert len(calls) == 2
+
+
+# Sessions that do not wait.
+
+
+def mails(*recipients: str) -> list[EmailMessage]:
+    made = []
+    for number, recipient in enumerate(recipients):
+        message = EmailMessage()
+        message["From"], message["To"], message["Subject"] = "anna@example.org", recipient, f"number {number}"
+        made.append(message)
+    return made
+
+
+async def test_a_pipelined_session_takes_the_place_of_smtplibs() -> None:
+    code = code_of("pipelined.md")
+    with SMTPTestServer(extensions=["PIPELINING"]) as server, answering_for_mail_example_org(server):
+        code["send_report"](*mails("bert@example.org"))
+        server.faults = [refuse("RCPT", "550 5.1.1 Unknown", recipient="cleo@example.org")]
+        refused = await code["send_report_async"](*mails("bert@example.org, cleo@example.org"))
+        assert refused == {"cleo@example.org": (550, b"5.1.1 Unknown")}
+        assert len(server.messages) == 2
+
+
+async def test_a_stream_tells_of_each_message() -> None:
+    code = code_of("pipelined.md")
+    with SMTPTestServer(extensions=["PIPELINING"]) as server, answering_for_mail_example_org(server):
+        server.faults = [refuse("RCPT", "550 5.1.1 Unknown", recipient="cleo@example.org")]
+        newsletter = mails("bert@example.org", "cleo@example.org", "dora@example.org")
+        failed = await asyncio.to_thread(code["send_newsletter"], newsletter)
+        assert [each.partition(":")[0] for each in failed] == ["cleo@example.org"]
+        assert [each.rcpt_tos for each in server.messages] == [("bert@example.org",), ("dora@example.org",)]
+        async with AsyncSMTP("mail.example.org", 587, smtp_class=PipelinedSMTP) as smtp:
+            stream: Any = getattr(smtp, "send_stream")  # noqa: B009 - of the class that is passed
+            assert [answer async for answer in stream(mails("bert@example.org"))] == [{}]
+
+
+def test_a_source_waits_when_nothing_is_under_way() -> None:
+    code = code_of("pipelined.md")
+    waiting: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    for message in (*mails("bert@example.org", "cleo@example.org"), None):
+        waiting.put(message)
+    with SMTPTestServer(extensions=["PIPELINING"]) as server, PipelinedSMTP(server.host, server.port) as smtp:
+        assert list(smtp.send_stream(code["waiting"](waiting))) == [{}, {}]
+        assert [each.rcpt_tos for each in server.messages] == [("bert@example.org",), ("cleo@example.org",)]
+
+
+def test_a_login_is_encrypted() -> None:
+    code = code_of("pipelined.md")
+    with (
+        SMTPTestServer(
+            tls="starttls", auth={"anna": "secret"}, require_auth=True, certificate_names=["mail.example.org"]
+        ) as server,
+        answering_for_mail_example_org(server),
+    ):
+        configure(tls_context=lambda: server.client_context)
+        code["send_securely"](*mails("bert@example.org"), "anna", "secret")
+        assert len(server.messages) == 1

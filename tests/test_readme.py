@@ -56,6 +56,14 @@ async def test_a_patient_mailer_tries_again(code: dict[str, Any], mail_example_o
     assert mail_example_org.mailbox.recipients == ["bert@example.org"]
 
 
+async def test_many_messages_go_over_one_pipelined_session(code: dict[str, Any], mail_example_org: Server) -> None:
+    message = EmailMessage()
+    message["From"], message["To"], message["Subject"] = "anna@example.org", "bert@example.org", "Hi"
+    await code["send_all"]([message, message])
+    assert len(mail_example_org.mailbox.bodies) == 2
+    assert len(mail_example_org.mailbox.peers) == 1
+
+
 async def test_smtplib_code_delivers_the_same_before_and_after(code: dict[str, Any], mail_example_org: Server) -> None:
     message = EmailMessage()
     message["From"], message["To"] = "anna@example.org", "bert@example.org"
