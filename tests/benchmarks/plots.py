@@ -2,7 +2,7 @@
 
 Draws from the JSON that `python -m tests.benchmarks --json` writes; where several files have the same entry, the last
 one counts, and entries that none of them has are left out. The same figures make the same bytes. Needs matplotlib, of
-the extra `plots`.
+the extra `docs`.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         import matplotlib as mpl
     except ImportError:
-        parser.error("matplotlib is not installed; the extra 'plots' has it")
+        parser.error("matplotlib is not installed; the extra 'docs' has it")
     mpl.use("Agg")
     reports = [json.loads(path.read_text(encoding="utf-8")) for path in options.reports]
     options.output.mkdir(parents=True, exist_ok=True)
