@@ -78,6 +78,7 @@ class Connection(smtplib.SMTP):
         self._authenticated: str | None = None
         self._is_secret = False
         self._is_streaming = False
+        self._link: object = None  # what tells this connection from others
         # Not super(): the other classes of smtplib do more before they come here.
         smtplib.SMTP.__init__(self, "", 0, local_hostname or _name_of_host(), cast("float", timeout), source_address)
         self.deadline = deadline
@@ -163,6 +164,7 @@ class Connection(smtplib.SMTP):
             # Not super(), where a class for Unix sockets would go ways of its own.
             code, text = smtplib.SMTP.connect(self, host, port, source_address or self.source_address)
         self._was_connected = True
+        self._link = object()
         if self.sock is not None and self.sock.family in (socket.AF_INET, socket.AF_INET6):
             with suppress(OSError):
                 # What is written in slices shall not wait for what was written before to be confirmed.
@@ -215,6 +217,8 @@ class Connection(smtplib.SMTP):
     def close(self) -> None:
         """Close the connection, and forget what was learned over it."""
         self._unread, self._received_at = b"", 0
+        self._link = None
+        self._is_streaming = False
         self._forget()
         self._authenticated = None
         super().close()

@@ -57,10 +57,10 @@ class Exchange(Dialogue):
         self._check_for_stream()
         supply = Supply(source)
         following: _Prepared | None = None
+        is_under_way = False
         try:
             self._begin_time()
             self.ehlo_or_helo_if_needed()
-            self._is_pipelined = self.pipelining and not self._has_own_commands and self.has_extn("pipelining")
             while True:
                 this, following = following, None
                 if this is None:
@@ -71,30 +71,38 @@ class Exchange(Dialogue):
                         return
                     this = self._prepared(item)
                     self._write(b"", this)
+                is_under_way = True
                 if isinstance(this, Exception):
                     answer: Refused | Exception = this
-                elif this.is_sent:
+                elif this.sent_over is not None:
                     answer, following = self._exchange(this, supply)
                 else:
                     answer = self._step_by_step(this)
+                is_under_way = False
                 self._stand(None)
                 self._end_time()
-                self._is_streaming = isinstance(following, Transaction) and following.is_sent
+                self._is_streaming = self._is_open(following)
                 yield answer
                 del answer
                 self._is_streaming = False
                 self._begin_time()
         finally:
             self._is_streaming = False
-            if isinstance(following, Transaction) and following.is_sent:
-                self.close()  # the server waits for its content
+            if is_under_way or self._is_open(following):
+                self.close()  # the server waits for something
             self._end_time()
+
+    def _is_open(self, this: _Prepared | None) -> bool:
+        """Whether the envelope of a transaction was sent over the connection that there is now."""
+        return isinstance(this, Transaction) and this.sent_over is not None and this.sent_over is self._link
 
     def _prepared(self, item: Item) -> _Prepared:
         """Return a transaction, or what is wrong with it."""
         try:
             if self.sock is None:
                 raise smtplib.SMTPServerDisconnected("not sent: the connection has ended")
+            self.ehlo_or_helo_if_needed()  # it may be another connection by now
+            self._is_pipelined = self.pipelining and not self._has_own_commands and self.has_extn("pipelining")
             offered = self.esmtp_features if self.does_esmtp else None
             if isinstance(item, Message):
                 return prepared(offered, item)
@@ -115,7 +123,7 @@ class Exchange(Dialogue):
         That the connection has ended shows when the replies are read.
         """
         if isinstance(following, Transaction) and self._is_pipelined and self._refused_in_a_row < _TOO_MANY_REFUSED:
-            following.is_sent = True
+            following.sent_over = self._link
             following.begins_after = bool(ending)
             self._stand(Phase.ENVELOPE)
             try:
@@ -136,7 +144,8 @@ class Exchange(Dialogue):
             self._read_envelope(this)
         except BaseException as error:
             refusal = self._take(error, this)
-            self._refused_in_a_row += 1
+            if self.sock is not None:
+                self._refused_in_a_row += 1
             following = self._next(supply)
             self._write(this.ending, following)
             return refusal, following
@@ -144,7 +153,7 @@ class Exchange(Dialogue):
         following = self._next(supply)
         commands = b""
         if isinstance(following, Transaction):
-            following.is_sent = True
+            following.sent_over = self._link
             commands = following.portions[0].commands
         try:
             return self._answer(this, self._exchange_content(this, commands)), following
@@ -152,11 +161,17 @@ class Exchange(Dialogue):
             return self._take(error, this), following
 
     def _next(self, supply: Supply) -> _Prepared | None:
-        item = supply.at_hand()
+        self._is_streaming = True  # the source shall not give commands in the middle of a transaction
+        try:
+            item = supply.at_hand()
+        finally:
+            self._is_streaming = False
         return None if item is None else self._prepared(item)
 
     def _read_envelope(self, this: Transaction) -> None:
         self._stand(Phase.ENVELOPE)
+        if not self._is_open(this):
+            raise smtplib.SMTPServerDisconnected("not sent: the connection has ended")
         for _ in range(this.begins_after):
             self._fitting(self.getreply(), "RSET")
         sender = self._fitting(self.getreply(), "MAIL")
@@ -284,7 +299,7 @@ class Exchange(Dialogue):
             unknown_text(this.content.message_id, Phase.CONTENT_SENT, str(error)),
             this.content.message_id,
             Phase.CONTENT_SENT,
-            tuple(each for each in this.accepted if each not in answered) if is_partial else (),
+            tuple(this.accepted[len(replies) :]) if is_partial else (),
             this.refused,
         )
 

@@ -41,7 +41,7 @@ class Transaction:
         accepted: Those that were accepted, until the content has its reply.
         ending: What must be sent before the next transaction, since this one was refused and is still open.
         begins_after: Replies that come before those to its envelope: to the `ending` of the one before.
-        is_sent: Whether its envelope was sent in one piece, so that the replies to that are still to be read.
+        sent_over: The connection over which its envelope was sent in one piece; the replies to that are to be read.
         has_begun: Whether its content was begun, as far as somebody keeps a record of that.
         portions: The commands of its envelope.
     """
@@ -63,7 +63,7 @@ class Transaction:
         self.accepted: list[str] = []
         self.ending = b""
         self.begins_after = 0
-        self.is_sent = False
+        self.sent_over: object = None
         self.has_begun = False
         self.portions = self._portions(paths) if paths else []
 

@@ -301,6 +301,69 @@ def test_a_source_can_end_with_the_connection() -> None:
         assert kinds(list(smtp.send_stream(source()))) == [smtplib.SMTPSenderRefused]
 
 
+def test_a_source_can_connect_again_when_the_connection_has_ended() -> None:
+    """What was sent of the message before is nothing to the new connection, and that message was not delivered."""
+    contents = []
+    connections = iter((0, 1))
+
+    def script(talk: Talk) -> None:
+        if next(connections):
+            contents.append(accept(talk))
+            leave(talk)
+        else:
+            envelope(talk)
+            say(talk, "250 sender", "250 recipient", "354 go on")
+            talk.content()
+            envelope(talk)
+
+    with serving(script) as server, connected(server) as smtp:
+        answers = []
+        for answer in smtp.send_stream([message(number) for number in range(3)]):
+            answers.append(answer)
+            if smtp.sock is None:
+                smtp.connect("127.0.0.1", server.port)
+                smtp.ehlo()
+    assert kinds(answers) == [DeliveryUnknown, smtplib.SMTPServerDisconnected, {}]
+    assert [b"<2@example.com>" in content for content in contents] == [True]
+
+
+def test_a_source_can_give_no_commands_in_the_middle_of_a_message() -> None:
+    def script(talk: Talk) -> None:
+        accept(talk)
+        leave(talk)
+
+    with serving(script) as server, connected(server) as smtp:
+
+        def source() -> Iterator[Any]:
+            yield message(0)
+            smtp.noop()
+            yield message(1)
+
+        stream = smtp.send_stream(source())
+        assert next(stream) == {}
+        with pytest.raises(RuntimeError, match="stream"):
+            next(stream)
+
+
+@pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit])
+def test_what_a_source_is_interrupted_by_closes_the_connection(kind: type[BaseException]) -> None:
+    """The server waits for a content: whatever was said next would be one."""
+
+    def source() -> Iterator[Any]:
+        yield message(0)
+        raise kind
+
+    def script(talk: Talk) -> None:
+        envelope(talk)
+        say(talk, "250 sender", "250 recipient", "354 go on")
+        talk.wait_for_the_end()
+
+    with serving(script) as server, connected(server) as smtp:
+        with pytest.raises(kind):
+            list(smtp.send_stream(source()))
+        assert smtp.sock is None
+
+
 def test_a_session_that_was_never_connected_takes_no_message() -> None:
     taken = []
 
