@@ -642,7 +642,9 @@ def test_quit_does_not_wait_for_a_reply_that_drips(
 def test_a_shorter_deadline_counts_for_quit_too() -> None:
     with silent_at("QUIT") as post:
         smtp = impatient(post, deadline=0.1)
-        assert smtp.quit()[0] == -1
+        code, text = smtp.quit()
+        assert code == -1
+        assert b"deadline of 0.1 s" in text
 
 
 def close_after_it(talk: Talk) -> None:

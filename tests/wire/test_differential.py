@@ -32,8 +32,8 @@ from .accounts import (
 )
 from .dialogues import Answer, Dialogue, Mail, Step, draw
 
-DIALOGUES = 1_800
-LMTP_DIALOGUES = 800
+DIALOGUES = 1_600
+LMTP_DIALOGUES = 600
 PARTS = 4
 FIRST_SEED = sys.version_info[1] * 100_000
 REPEAT: int | None = None

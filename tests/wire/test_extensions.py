@@ -250,12 +250,15 @@ def test_nothing_of_smtputf8_sticks_where_the_mail_was_refused(way: Way) -> None
         assert f"MAIL FROM:<{ANNA}>" in post.envelopes
 
 
-def test_nothing_of_smtputf8_sticks_where_commands_are_given_one_by_one() -> None:
+@pytest.mark.parametrize("between", [lambda smtp: smtp.rset(), lambda smtp: smtp.noop()], ids=["RSET", "nothing"])
+def test_nothing_of_smtputf8_sticks_where_commands_are_given_one_by_one(
+    between: Callable[[PipelinedSMTP], object],
+) -> None:
     with Post("SMTPUTF8") as post, plain(post) as smtp:
         smtp.ehlo()
         smtp.mail(JOERG, ["SMTPUTF8"])
         smtp.rcpt(JOERG)
-        smtp.rset()
+        between(smtp)
         smtp.mail(ANNA)
         with pytest.raises(UnicodeEncodeError):
             smtp.rcpt(JOERG)

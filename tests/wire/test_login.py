@@ -224,6 +224,15 @@ def test_where_a_mechanism_turns_out_to_be_unsupported_the_next_one_is_tried(ref
         assert said(post) == [f"AUTH PLAIN {PLAIN}", "AUTH LOGIN", b64("anna"), b64("wonderland")]
 
 
+def test_where_the_one_that_does_not_tell_the_password_turns_out_to_be_unsupported_it_is_not_told() -> None:
+    answers = {**ALL, "AUTH CRAM-MD5": "504 5.5.4 unrecognized"}
+    with Post("AUTH CRAM-MD5 PLAIN LOGIN", answers=answers) as post, plain(post) as smtp:
+        with pytest.raises(smtplib.SMTPException):
+            smtp.login("anna", "wonderland")
+        smtp.noop()
+        assert said(post) == ["AUTH CRAM-MD5", "noop"]
+
+
 def test_where_no_mechanism_is_supported_the_last_refusal_is_raised() -> None:
     answers: dict[str, Answer] = {"AUTH PLAIN": "502 neither", "AUTH LOGIN": "504 nor"}
     with Post("AUTH PLAIN LOGIN", answers=answers, is_encrypted=True) as post, over_tls(post) as smtp:
@@ -254,6 +263,15 @@ def test_who_is_logged_in_may_log_in_again() -> None:
         smtp.login("anna", "wonderland")
         post.answers["AUTH"] = post.answers["AUTH PLAIN"] = "503 5.5.1 already authenticated"
         assert smtp.login("anna", "wonderland")[0] == 503
+
+
+def test_who_is_logged_in_can_be_refused() -> None:
+    with Post("AUTH PLAIN", answers=ALL, is_encrypted=True) as post, over_tls(post) as smtp:
+        smtp.login("anna", "wonderland")
+        post.answers["AUTH PLAIN"] = "535 5.7.8 no"
+        with pytest.raises(smtplib.SMTPAuthenticationError) as caught:
+            smtp.login("anna", "wonderland")
+        assert caught.value.smtp_code == 535
 
 
 def test_who_is_logged_in_does_not_become_somebody_else() -> None:

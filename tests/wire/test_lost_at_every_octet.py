@@ -109,8 +109,9 @@ def accounts(name: str, way: str, side: str) -> Iterator[tuple[str, Account]]:
     whole = have(name, way, dialogue, host=CountingHost)
     total = len(whole.host.said) if side == "server" else whole.host.count  # type: ignore[attr-defined]
     for after in range(1 if side == "server" else 0, total):
-        # At each octet all of them in turn: at its neighbours the others.
-        for end, segments, is_swallowing in (ENDS[after % 4], ENDS[(after + 1) % 4]):
+        # One of them after the other: at its neighbours the others.
+        these_ends = [ENDS[after % 4], ENDS[(after + 1) % 4]] if way == "send_stream" else [ENDS[after % 4]]
+        for end, segments, is_swallowing in these_ends:
             cut_off = {"says" if side == "server" else "hears": after, "cut": end}
             these = replace(dialogue, segments=segments, is_swallowing=is_swallowing)
             told = f"{side} cut off after {after} octets by {end}, {segments}, swallowing: {is_swallowing}"

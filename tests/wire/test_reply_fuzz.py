@@ -307,8 +307,7 @@ def test_a_reply_of_20_mb_takes_no_memory() -> None:
 @pytest.mark.parametrize("name", CALLS)
 def test_a_drip_ends_with_the_deadline(name: str, pattern: str, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Clock()
-    for module in (connection,):
-        monkeypatch.setattr(module, "monotonic", clock)
+    monkeypatch.setattr(connection, "monotonic", clock)
     wire = EndlessWire(BEGINNING, ENDLESS[pattern], at_once=1, clock=clock, pace=0.25)
     session = SMTPOnWire(wire, cleartext_login=True, deadline=60)
     session.ehlo()
