@@ -64,7 +64,7 @@ class Connection(smtplib.SMTP):
         deadline: float | None = None,
         cleartext_login: bool = False,
     ) -> None:
-        if deadline is not None and not deadline > 0:
+        if deadline is not None and not 0 < deadline < float("inf"):
             raise ValueError(f"deadline is a number of seconds, or None for no limit, not {deadline!r}")
         if timeout is LEFT_OUT:
             timeout = socket.getdefaulttimeout() or TIMEOUT
@@ -178,13 +178,16 @@ class Connection(smtplib.SMTP):
             raise ValueError("Non-blocking socket (timeout=0) is not supported")
         if self.debuglevel > 0:
             self._debug("connect: to", (host, port), self.source_address)
-        sock = self._reach(host, port, timeout)
         try:
-            secured = self._secured(sock)
-            secured.settimeout(timeout)
-        except BaseException:
-            sock.close()
-            raise
+            sock = self._reach(host, port, timeout)
+            try:
+                secured = self._secured(sock)
+                secured.settimeout(timeout)
+            except BaseException:
+                sock.close()
+                raise
+        except TimeoutError as error:
+            raise TimeoutError(self._why(error)) from error
         return secured
 
     def _reach(self, host: str, port: int, timeout: float | None) -> socket.socket:
@@ -198,7 +201,10 @@ class Connection(smtplib.SMTP):
         return self._reach_address(last[-1], timeout)
 
     def _reach_address(self, address: tuple[Any, ...], timeout: float | None) -> socket.socket:
-        return socket.create_connection(address[:2], self._left(timeout), self.source_address)
+        host, port, *more = address
+        if len(more) == 2 and more[1]:
+            host = f"{host}%{more[1]}"  # on which link an IPv6 address is
+        return socket.create_connection((host, port), self._left(timeout), self.source_address)
 
     def _secured(self, sock: socket.socket) -> socket.socket:
         """Return what is spoken over."""
@@ -316,7 +322,7 @@ class Connection(smtplib.SMTP):
         while True:
             line = self._read_line()
             code = int(line[:3]) if line[:3].isdigit() else -1
-            texts.append(line[4:].strip())
+            texts.append(line[4:].strip(b" \t\r\n"))
             if code < 0 or line[3:4] != b"-":
                 break
             if len(texts) >= LINES_LIMIT:

@@ -67,6 +67,7 @@ class Dialogue(Connection):
             if not 200 <= code <= 299 and self.sock is not None:
                 code, text = self.helo()
             if not 200 <= code <= 299:
+                self._forget()  # what was said is no greeting
                 raise smtplib.SMTPHeloError(code, text)
 
     def rset(self) -> tuple[int, bytes]:
@@ -284,7 +285,11 @@ class Dialogue(Connection):
                     try:
                         first = _answered(authobject, text)
                     except Exception:
-                        self.docmd("*")  # the server waits for an answer (RFC 4954, section 4)
+                        with suppress(smtplib.SMTPServerDisconnected):
+                            self.docmd("*")  # the server waits for an answer (RFC 4954, section 4)
+                        raise
+                    except BaseException:
+                        self.close()
                         raise
                 code, text = self._exchange_secretly(first or sasl.Secret(""))
                 first = None
@@ -307,8 +312,8 @@ class Dialogue(Connection):
         return self.getreply()
 
 
-_OF_THE_MECHANISM = (500, 501, 502, 504, 534, 538)
-"""Replies to AUTH that are about the mechanism (RFC 4954, section 6)."""
+_OF_THE_MECHANISM = (500, 502, 504, 538)
+"""Replies to AUTH that are about the mechanism (RFC 4954, section 6). Not 534, which some servers say of an account."""
 
 _CLEAR_TEXT = (
     "the connection is not encrypted, and this login would tell the password to whoever listens: call starttls() "

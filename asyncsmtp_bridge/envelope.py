@@ -52,6 +52,18 @@ def path_of(address: str) -> str:
     return path
 
 
+def recipient_path_of(address: str) -> str:
+    """Return an address as the path of RCPT, which cannot be the null one.
+
+    Raises:
+        ValueError: It is not one address.
+    """
+    path = path_of(address)
+    if path == "<>":
+        raise ValueError(f"{address!r} is no recipient: an address is missing")
+    return path
+
+
 def _is_text(text: str) -> bool:
     try:
         text.encode()

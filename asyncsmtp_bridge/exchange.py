@@ -247,6 +247,9 @@ class Exchange(Dialogue):
         return replies
 
     def _send_content(self, this: Transaction, commands: bytes) -> None:
+        if self._received_at < len(self._unread):
+            # It would be taken for the reply to the content.
+            self._give_up("the server replied before the message was sent")
         size = 0
         try:
             self._stand(Phase.CONTENT_BEGUN)
@@ -292,14 +295,13 @@ class Exchange(Dialogue):
         return this.refused
 
     def _unknown(self, this: Transaction, replies: list[Reply], error: Exception) -> DeliveryUnknown:
-        answered = dict(zip(this.accepted, replies, strict=False))
-        this.refused.update((address, reply) for address, reply in answered.items() if not is_yes(reply))
-        is_partial = bool(this.refused or answered)
+        this.take_verdicts(replies)
+        is_partial = bool(this.refused or replies)
         return DeliveryUnknown(
             unknown_text(this.content.message_id, Phase.CONTENT_SENT, str(error)),
             this.content.message_id,
             Phase.CONTENT_SENT,
-            tuple(this.accepted[len(replies) :]) if is_partial else (),
+            tuple(this.without_verdict(replies)) if is_partial else (),
             this.refused,
         )
 

@@ -14,7 +14,7 @@ from email.message import Message
 from typing import Any
 
 from .connection import LEFT_OUT
-from .envelope import path_of
+from .envelope import path_of, recipient_path_of
 from .exchange import Exchange, Refused
 from .render import Content, render
 from .supply import Item
@@ -101,7 +101,7 @@ class PipelinedSMTP(Exchange):
         Raises:
             ValueError: It is not one address.
         """
-        reply = self.docmd("RCPT", " ".join([f"TO:{path_of(recip)}", *(options if self.does_esmtp else ())]))
+        reply = self.docmd("RCPT", " ".join([f"TO:{recipient_path_of(recip)}", *(options if self.does_esmtp else ())]))
         if is_yes(reply):
             self._accepted.append(recip)
         return reply
@@ -358,8 +358,7 @@ class PipelinedLMTP(PipelinedSMTP, smtplib.LMTP):  # pyright: ignore[reportIncom
     def _answer(self, this: Transaction, replies: list[Reply]) -> Refused:
         if len(this.to_addrs) <= 1:
             return super()._answer(this, replies)
-        refused = {address: reply for address, reply in zip(this.accepted, replies, strict=False) if not is_yes(reply)}
-        this.refused.update(refused)
+        this.take_verdicts(replies)
         if not any(map(is_yes, replies)):
             raise smtplib.SMTPRecipientsRefused(this.refused)
         return this.refused

@@ -12,7 +12,17 @@ from collections.abc import Iterable, Sequence
 from email.message import Message
 from typing import Any, NamedTuple
 
-from .envelope import NO_PARAMETERS, Measures, Parameters, as_list, parameters, path_of, recipients_of, sender_of
+from .envelope import (
+    NO_PARAMETERS,
+    Measures,
+    Parameters,
+    as_list,
+    parameters,
+    path_of,
+    recipient_path_of,
+    recipients_of,
+    sender_of,
+)
 from .render import Content, render
 
 Reply = tuple[int, bytes]
@@ -127,6 +137,23 @@ class Transaction:
             raise smtplib.SMTPDataError(*reply)
         self.ending = b""
 
+    def take_verdicts(self, replies: Sequence[Reply]) -> None:
+        """Take the replies to the content that belong to single recipients, in the order of these (RFC 2033, 4.2)."""
+        delivered = self._delivered(replies)
+        self.refused.update(
+            (address, reply)
+            for address, reply in zip(self.accepted, replies, strict=False)
+            if address not in delivered  # who is named twice, may be refused once
+        )
+
+    def without_verdict(self, replies: Sequence[Reply]) -> list[str]:
+        """Return of whom it is not known whether they have got it."""
+        delivered = self._delivered(replies)
+        return [address for address in self.accepted[len(replies) :] if address not in delivered]
+
+    def _delivered(self, replies: Sequence[Reply]) -> set[str]:
+        return {address for address, reply in zip(self.accepted, replies, strict=False) if is_yes(reply)}
+
     def refusal(self, sender: Reply) -> smtplib.SMTPException | None:
         """Return what it fails with, if by now it is known that nobody will get it.
 
@@ -193,7 +220,7 @@ def prepared(
     recipients = recipients_of(message) if to_addrs is None else as_list(to_addrs)
     if not recipients:
         raise smtplib.SMTPRecipientsRefused({})
-    paths = [path_of(each) for each in (sender, *recipients)]
+    paths = [path_of(sender), *map(recipient_path_of, recipients)]
     names = offered or {}
     is_ascii = all(map(str.isascii, paths))
     content = render(message, utf8=None if is_ascii else True)

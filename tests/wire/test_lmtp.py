@@ -14,7 +14,7 @@ import pytest
 
 from asyncsmtp_bridge import AsyncLMTP, AsyncSMTP, DeliveryUnknown, Outcome, PipelinedLMTP, classify
 from asyncsmtp_bridge import smtplib as async_smtplib
-from tests.servers import lmtp_server
+from tests.servers import ScriptedServer, Talk, lmtp_server
 from tests.wire.talking import ANNA, BERT, CLEO, DORA, NAME, Post
 
 FULL = "452 4.2.2 mailbox full"
@@ -281,6 +281,23 @@ def test_a_unix_socket_can_be_connected_to_later(tmp_path: Path) -> None:
         lmtp.connect(str(path))
         with lmtp:
             assert lmtp.sendmail(ANNA, BERT, "x") == {}
+
+
+@pytest.mark.parametrize("replies", [("250 yes", "550 no"), ("550 no", "250 yes")])
+def test_who_is_named_twice_and_gets_it_once_has_got_it(replies: tuple[str, str]) -> None:
+    def script(talk: Talk) -> None:
+        talk.say("220 here")
+        talk.expect("LHLO")
+        talk.say("250 here")
+        for verb, reply in (("MAIL", "250"), ("RCPT", "250"), ("RCPT", "250"), ("DATA", "354")):
+            talk.expect(verb)
+            talk.say(f"{reply} yes")
+        talk.content()
+        for reply in replies:
+            talk.say(reply)
+
+    with ScriptedServer(script) as server, PipelinedLMTP("127.0.0.1", server.port) as lmtp:
+        assert lmtp.sendmail(ANNA, [BERT, BERT], "x") == {}
 
 
 def test_the_path_of_a_unix_socket_may_have_a_colon(tmp_path: Path) -> None:

@@ -185,6 +185,21 @@ def test_a_reply_to_data_that_is_none_closes_the_connection(reply: str) -> None:
     assert server.received[-1] == b"DATA"
 
 
+def test_a_reply_to_the_content_that_comes_before_it_is_none() -> None:
+    """A server, or something in between, says one too many: the next reply would be taken for another command's."""
+
+    def script(talk: Talk) -> None:
+        envelope(talk)
+        say(talk, "250 sender", "250 recipient", "354 go on\r\n250 accepted")
+        talk.wait_for_the_end()
+
+    with serving(script) as server, connected(server) as smtp:
+        with pytest.raises(smtplib.SMTPServerDisconnected) as caught:
+            smtp.sendmail(SENDER, TO, CONTENT)
+        assert classify(caught.value).outcome is Outcome.TRANSIENT
+        assert smtp.sock is None
+
+
 def test_any_reply_of_success_is_a_yes() -> None:
     def script(talk: Talk) -> None:
         envelope(talk, 2)
