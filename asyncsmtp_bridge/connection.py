@@ -11,11 +11,13 @@ import smtplib
 import socket
 import ssl
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from time import monotonic
 from typing import Any, NoReturn, cast
 
+from .phase import SMTP
 from .tls import refusal_explained
 
 TIMEOUT = 600.0
@@ -68,7 +70,7 @@ class Connection(smtplib.SMTP):
             raise ValueError(f"deadline is a number of seconds, or None for no limit, not {deadline!r}")
         if timeout is LEFT_OUT:
             timeout = socket.getdefaulttimeout() or TIMEOUT
-        self._own_name = local_hostname
+        self._found_name = None if local_hostname else _name_of_host()
         self._unread = b""
         self._received_at = 0  # from where on of it nothing was read
         self._taken = -1  # octets of the last write that the system has taken; below zero if that was not tried
@@ -78,9 +80,8 @@ class Connection(smtplib.SMTP):
         self._authenticated: str | None = None
         self._is_secret = False
         self._is_streaming = False
-        self._link: object = None  # what tells this connection from others
         # Not super(): the other classes of smtplib do more before they come here.
-        smtplib.SMTP.__init__(self, "", 0, local_hostname or _name_of_host(), cast("float", timeout), source_address)
+        SMTP.__init__(self, "", 0, local_hostname or self._found_name, cast("float", timeout), source_address)
         self.deadline = deadline
         self.cleartext_login = cleartext_login
         if host:
@@ -162,15 +163,14 @@ class Connection(smtplib.SMTP):
         self._host = _split_port(host, port)[0]
         with self._in_time():
             # Not super(), where a class for Unix sockets would go ways of its own.
-            code, text = smtplib.SMTP.connect(self, host, port, source_address or self.source_address)
+            code, text = SMTP.connect(self, host, port, source_address or self.source_address)
         self._was_connected = True
-        self._link = object()
-        if self.sock is not None and self.sock.family in (socket.AF_INET, socket.AF_INET6):
+        if self.sock is not None and _family_of(self.sock) in _TCP:
             with suppress(OSError):
                 # What is written in slices shall not wait for what was written before to be confirmed.
                 self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if self._own_name is None:
-            self.local_hostname = _name_of_host(self.sock)
+        if self.local_hostname == self._found_name:  # or else somebody has said another one
+            self.local_hostname = self._found_name = _name_of_host(self.sock)
         return code, text
 
     def _get_socket(self, host: str, port: int, timeout: float | None) -> socket.socket:
@@ -195,16 +195,21 @@ class Connection(smtplib.SMTP):
         if self._ends is None:
             return socket.create_connection((host, port), timeout, self.source_address)
         *others, last = socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM)
-        for *_, address in others:
+        for index, (*_, address) in enumerate(others):
             with suppress(OSError):
-                return self._reach_address(address, timeout)
-        return self._reach_address(last[-1], timeout)
+                # None of them may take up the time of the others.
+                return self._reach_address(address, timeout, 1 + len(others) - index)
+        return self._reach_address(last[-1], timeout, 1)
 
-    def _reach_address(self, address: tuple[Any, ...], timeout: float | None) -> socket.socket:
+    def _reach_address(self, address: tuple[Any, ...], timeout: float | None, parts: int) -> socket.socket:
         host, port, *more = address
         if len(more) == 2 and more[1]:
             host = f"{host}%{more[1]}"  # on which link an IPv6 address is
-        return socket.create_connection((host, port), self._left(timeout), self.source_address)
+        left = self._left(None)
+        assert left is not None  # noqa: S101 - there is a deadline
+        left /= parts
+        left = left if timeout is None else min(left, timeout)
+        return socket.create_connection((host, port), left, self.source_address)
 
     def _secured(self, sock: socket.socket) -> socket.socket:
         """Return what is spoken over."""
@@ -223,7 +228,6 @@ class Connection(smtplib.SMTP):
     def close(self) -> None:
         """Close the connection, and forget what was learned over it."""
         self._unread, self._received_at = b"", 0
-        self._link = None
         self._is_streaming = False
         self._forget()
         self._authenticated = None
@@ -374,7 +378,9 @@ class Connection(smtplib.SMTP):
 
 
 def _is_systems(error: OSError) -> bool:
-    """Whether an error came from the socket; a handler of signals may raise one, too."""
+    """Whether an error came from the socket; a handler of signals may raise one, too, in the main thread."""
+    if threading.current_thread() is not threading.main_thread():
+        return True
     tb = error.__traceback__
     while tb is not None and tb.tb_next is not None:
         tb = tb.tb_next
@@ -387,10 +393,18 @@ def _name_of_host(sock: socket.socket | None = None) -> str:
     if "." in name and name.isascii() and not name.endswith((".local", ".localdomain")):
         return name
     address = "127.0.0.1"
-    if sock is not None and sock.family in (socket.AF_INET, socket.AF_INET6):
+    if sock is not None and _family_of(sock) in _TCP:
         with suppress(OSError):
             address = sock.getsockname()[0].partition("%")[0]
     return f"[IPv6:{address}]" if ":" in address else f"[{address}]"
+
+
+_TCP = (socket.AF_INET, socket.AF_INET6)
+
+
+def _family_of(sock: object) -> object:
+    # What a subclass makes may be like a socket, and no more.
+    return getattr(sock, "family", None)
 
 
 def _split_port(host: str, port: int) -> tuple[str, int]:

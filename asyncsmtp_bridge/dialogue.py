@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 import smtplib
 import ssl
 from collections.abc import Callable
@@ -263,9 +264,12 @@ class Dialogue(Connection):
         Raises:
             smtplib.SMTPAuthenticationError: The server refuses.
             smtplib.SMTPNotSupportedError: It would tell the password to whoever listens.
+            ValueError: The mechanism's name is none.
         """
         self._check_for_stream()
         mechanism = mechanism.upper()
+        if not _MECHANISM.fullmatch(mechanism):
+            raise ValueError(f"{mechanism!r:.100} is not the name of a mechanism (RFC 4422, section 3.1)")
         if mechanism in sasl.CLEAR and not self._may_tell():
             raise smtplib.SMTPNotSupportedError(_CLEAR_TEXT)
         first = _answered(authobject) if initial_response_ok else None
@@ -311,6 +315,8 @@ class Dialogue(Connection):
             self._is_secret = False
         return self.getreply()
 
+
+_MECHANISM = re.compile("[A-Z0-9_-]{1,20}")
 
 _OF_THE_MECHANISM = (500, 502, 504, 538)
 """Replies to AUTH that are about the mechanism (RFC 4954, section 6). Not 534, which some servers say of an account."""

@@ -17,7 +17,7 @@ _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+"
 _DOMAIN = r"[A-Za-z0-9.-]+"
 _PLAIN = re.compile(f"{_ATOM}@{_DOMAIN}")
 
-_LOOSE = r'[^\x00-\x20\x7f<>()\[\],;:\\"@]+'
+_LOOSE = r'[^\s\x00-\x20\x7f<>()\[\],;:\\"@]+'
 """What is neither white space nor special: an atom, or a domain, of any script (RFC 5321, section 4.1.2; RFC 6531)."""
 _PATH = re.compile(
     r"<(?:"
@@ -26,9 +26,12 @@ _PATH = re.compile(
     rf"(?:@(?:{_LOOSE}|\[[\x21-\x5a\x5e-\x7e]+\]))?"
     r")?>"
 )
-_NAMED = re.compile(r'(?:"(?:[^"\\]|\\.)*"|[^<>"\x00-\x1f\x7f]*?)\s*<([^<>]*)>')
-"""A path with a display name before it (RFC 5322, section 3.4)."""
-_COMMENTED = re.compile(r"(.*?)\s*\([^()]*\)")
+_NAMED = re.compile(r'(?:"(?:[^"\\]|\\.)*"|[^<>"\x00-\x1f\x7f])*<([^<>]*)>')
+"""A path with a display name before it."""
+
+_LONGEST = 1000
+"""Characters of an address with its display name; a path has 256 octets (RFC 5321, section 4.5.3.1.3)."""
+
 _PARAMETER = re.compile(r"[^\x00-\x20\x7f]+(?: +[^\x00-\x20\x7f]+)*")
 
 
@@ -43,13 +46,21 @@ def path_of(address: str) -> str:
     """
     if _PLAIN.fullmatch(address):
         return f"<{address}>"
-    found = _NAMED.fullmatch(address.strip(" ")) or _COMMENTED.fullmatch(address.strip(" "))
-    path = f"<{address.strip(' ') if found is None else found[1]}>"
+    path = f"<{_without_name(address)}>" if len(address) <= _LONGEST else ""
     if not _PATH.fullmatch(path) or not _is_text(path):
         raise ValueError(
             f"{address!r:.200} is not one e-mail address (RFC 5321, section 4.1.2); several go into a list"
         )
     return path
+
+
+def _without_name(address: str) -> str:
+    """Return an address without a display name, and without a comment after it (RFC 5322, sections 3.2.2 and 3.4)."""
+    text = address.strip(" \t")
+    if text.endswith(")") and text.count("(") == 1:
+        text = text.partition("(")[0].rstrip(" \t")
+    found = _NAMED.fullmatch(text)
+    return text if found is None else found[1].strip(" \t")
 
 
 def recipient_path_of(address: str) -> str:

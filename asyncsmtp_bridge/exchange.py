@@ -10,15 +10,16 @@ of every message whether its content was sent whole.
 from __future__ import annotations
 
 import smtplib
+import sys
 from collections.abc import Generator, Iterator
 from contextlib import suppress
 from email.message import Message
-from typing import Any, ClassVar, cast
+from typing import Any, cast
 
 from . import record
 from .dialogue import Dialogue
 from .outcome import DeliveryUnknown, unknown_text
-from .phase import CONTENT, PHASE, Phase, Progress
+from .phase import CONTENT, OWN, PHASE, Phase, Progress
 from .supply import Item, Supply
 from .transaction import Reply, Transaction, is_go_on, is_no, is_yes, prepared
 
@@ -42,15 +43,13 @@ is accepted. Of a pipelined envelope RCPT and DATA are refused, too, and servers
 class Exchange(Dialogue):
     """A `Dialogue` about messages."""
 
-    _has_own_commands: ClassVar[bool] = False
-    """Whether a subclass has some, and wants them called."""
-
     def __init__(self, *args: Any, pipelining: bool = True, **kwargs: Any) -> None:
         self.pipelining = pipelining
         self._is_pipelined = False
         self._refused_in_a_row = 0
         # Whom the server has accepted since MAIL, where somebody gives the commands one by one.
         self._accepted: list[str] = []
+        self._verdicts: list[Reply] = []
         super().__init__(*args, **kwargs)
 
     def _converse(self, source: Iterator[Item]) -> Generator[Refused | Exception, None, None]:
@@ -70,20 +69,24 @@ class Exchange(Dialogue):
                     if item is None:
                         return
                     this = self._prepared(item)
+                    del item  # it may be large
                     self._write(b"", this)
                 is_under_way = True
+                answers: list[Refused | Exception] = []
                 if isinstance(this, Exception):
-                    answer: Refused | Exception = this
+                    answers.append(this)
                 elif this.sent_over is not None:
                     answer, following = self._exchange(this, supply)
+                    answers.append(answer)
+                    del answer
                 else:
-                    answer = self._step_by_step(this)
+                    answers.append(self._step_by_step(this))
                 is_under_way = False
+                del this
                 self._stand(None)
                 self._end_time()
                 self._is_streaming = self._is_open(following)
-                yield answer
-                del answer
+                yield answers.pop()  # nothing here keeps it: in its traceback are frames that know this one
                 self._is_streaming = False
                 self._begin_time()
         finally:
@@ -94,15 +97,22 @@ class Exchange(Dialogue):
 
     def _is_open(self, this: _Prepared | None) -> bool:
         """Whether the envelope of a transaction was sent over the connection that there is now."""
-        return isinstance(this, Transaction) and this.sent_over is not None and this.sent_over is self._link
+        return isinstance(this, Transaction) and this.sent_over is not None and this.sent_over is self.sock
+
+    def _has_own(self, *names: str) -> bool:
+        """Whether a subclass, or something that was put into this object, has methods of its own, to be called."""
+        kind, own = type(self), vars(self)
+        return any(name in own or getattr(getattr(kind, name), "__module__", None) not in OWN for name in names)
 
     def _prepared(self, item: Item) -> _Prepared:
         """Return a transaction, or what is wrong with it."""
+        before = id(sys.exc_info()[1])
         try:
             if self.sock is None:
                 raise smtplib.SMTPServerDisconnected("not sent: the connection has ended")
             self.ehlo_or_helo_if_needed()  # it may be another connection by now
-            self._is_pipelined = self.pipelining and not self._has_own_commands and self.has_extn("pipelining")
+            is_wanted = self.pipelining and not self._has_own("mail", "rcpt", "data", "putcmd", "docmd")
+            self._is_pipelined = is_wanted and self.has_extn("pipelining")
             offered = self.esmtp_features if self.does_esmtp else None
             if isinstance(item, Message):
                 return prepared(offered, item)
@@ -114,7 +124,7 @@ class Exchange(Dialogue):
                 f"of which the last two may be left out, not of {type(item).__name__}"
             )
         except Exception as error:
-            Progress(Phase.ENVELOPE, 0).tell(error)
+            Progress(Phase.ENVELOPE, 0).tell(error, before)
             return error
 
     def _write(self, ending: bytes, following: _Prepared | None) -> None:
@@ -123,11 +133,11 @@ class Exchange(Dialogue):
         That the connection has ended shows when the replies are read.
         """
         if isinstance(following, Transaction) and self._is_pipelined and self._refused_in_a_row < _TOO_MANY_REFUSED:
-            following.sent_over = self._link
+            following.sent_over = self.sock
             following.begins_after = bool(ending)
             self._stand(Phase.ENVELOPE)
             try:
-                self.send(ending + following.portions[0].commands)
+                self._send_nothing(ending, following.portions[0].commands)
             except smtplib.SMTPServerDisconnected:
                 pass
             except BaseException as error:
@@ -135,30 +145,43 @@ class Exchange(Dialogue):
                 raise
         elif ending:
             with suppress(smtplib.SMTPServerDisconnected):
-                self.send(ending)
+                self._send_nothing(ending)
                 self.getreply()
+
+    def _send_nothing(self, ending: bytes, commands: bytes = b"") -> None:
+        """Send what ends a transaction without a message, which looks like the end of one."""
+        vars(self)[CONTENT] = (0, None, False)
+        try:
+            self.send(ending + commands)
+        finally:
+            vars(self)[CONTENT] = None
 
     def _exchange(self, this: Transaction, supply: Supply) -> tuple[Refused | Exception, _Prepared | None]:
         """Return what becomes of a transaction of which the envelope is sent, and the next, of which it is, too."""
         try:
             self._read_envelope(this)
         except BaseException as error:
-            refusal = self._take(error, this)
+            self._take(error, this)
             if self.sock is not None:
                 self._refused_in_a_row += 1
             following = self._next(supply)
             self._write(this.ending, following)
-            return refusal, following
+            return cast("Exception", error), following
         self._refused_in_a_row = 0
         following = self._next(supply)
-        commands = b""
-        if isinstance(following, Transaction):
-            following.sent_over = self._link
-            commands = following.portions[0].commands
         try:
+            commands = b""
+            if not self._is_open(this):  # the source may have closed it, and even made another one
+                raise smtplib.SMTPServerDisconnected("not sent: the connection has ended")
+            if isinstance(following, Transaction):
+                following.sent_over = self.sock
+                commands = following.portions[0].commands
             return self._answer(this, self._exchange_content(this, commands)), following
         except BaseException as error:
-            return self._take(error, this), following
+            self._take(error, this)
+            if isinstance(following, Transaction) and following.sent_over is None:
+                self._write(b"", following)
+            return cast("Exception", error), following
 
     def _next(self, supply: Supply) -> _Prepared | None:
         self._is_streaming = True  # the source shall not give commands in the middle of a transaction
@@ -192,7 +215,10 @@ class Exchange(Dialogue):
             refusal = this.refusal(sender)
             if refusal is None:
                 raise
-            raise refusal from lost  # that the server has gone after it, too, says less
+            try:
+                raise refusal from lost  # that the server has gone after it, too, says less
+            finally:
+                del refusal  # its traceback has this frame
         this.take_data(data, sender)
 
     def _step_by_step(self, this: Transaction) -> Refused | Exception:
@@ -206,16 +232,20 @@ class Exchange(Dialogue):
                 this.take_recipient(address, self._fitting(self.rcpt(address, this.terms.rcpt), "RCPT"))
             if not this.accepted:
                 raise smtplib.SMTPRecipientsRefused(this.refused)
-            self._accepted = []
+            self._accepted = list(this.accepted)
             self._refused_in_a_row = 0
-            replies = [self.data(cast("Any", this.content))] if self._has_own_commands else self._give(this)
-            return self._answer(this, replies)
+            if not self._has_own("data"):
+                return self._answer(this, self._give(this))
+            self._verdicts = []
+            reply = self.data(this.content.whole())
+            # One that does all by itself has one for everybody.
+            return self._answer(this, self._verdicts or [reply] * len(this.accepted))
         except BaseException as error:
-            refusal = self._take(error, this)
+            self._take(error, this)
             if this.ending and self.sock is not None:
                 with suppress(smtplib.SMTPServerDisconnected):
                     self.rset()
-            return refusal
+            return cast("Exception", error)
         finally:
             self.command_encoding = "ascii"
 
@@ -262,13 +292,15 @@ class Exchange(Dialogue):
             # From now on nobody can tell from outside whether all has left.
             self._stand(Phase.CONTENT_SENT)
             if commands and size + len(commands) > _RECORD_SIZE and self._is_encrypted():
+                self._taken = size
                 self._send_slice(this, last)
                 size = 0
                 self.send(commands)
             else:
+                self._taken = size  # a subclass may send by itself, and then nobody knows
                 self._send_slice(this, last + commands)
         except BaseException:
-            if self._taken < size:
+            if size and self._taken < size:
                 self._stand(Phase.CONTENT_BEGUN)  # but here it is known that it has not
             self.close()  # in the middle of a content nothing else can be said
             raise
@@ -317,16 +349,15 @@ class Exchange(Dialogue):
     def _stand(self, phase: Phase | None) -> None:
         vars(self)[PHASE] = phase
 
-    def _take(self, error: BaseException, this: Transaction) -> Exception:
-        """Return what a transaction has ended with; how far it had come is said with it."""
+    def _take(self, error: BaseException, this: Transaction) -> None:
+        """Take what a transaction has ended with, and say with it how far that had come; raise what is no error."""
         phase = vars(self).get(PHASE)
         if isinstance(error, (smtplib.SMTPSenderRefused, smtplib.SMTPRecipientsRefused)) and phase is _BEFORE_CONTENT:
             phase = Phase.ENVELOPE  # that DATA was refused, too, was to be expected
         if phase is not None:
-            Progress(phase, this.number, this.content.message_id).tell(error)
+            Progress(phase, this.number, this.content.message_id).tell(error, this.before)
         self._stand(None)
         if not isinstance(error, smtplib.SMTPException):
             self.close()  # it came from elsewhere, and nobody knows which reply is the next
         if not isinstance(error, Exception):
             raise error
-        return error

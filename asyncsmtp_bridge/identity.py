@@ -41,10 +41,12 @@ def _domain_of(message: Message) -> str:
 
 
 def recipients_of(message: Message) -> list[str] | None:
-    """Return whom ``send_message`` sends to if it is not told; None where it refuses to."""
+    """Return whom ``send_message`` sends to if it is not told; None where it refuses to, or where that differs."""
     resent = message.get_all("Resent-Date") or []
     if len(resent) > 1:
         return None
     prefix = "Resent-" if resent else ""
+    if any(len(message.get_all(prefix + name, ())) > 1 for name in ("To", "Bcc", "Cc")):
+        return None  # to smtplib the first of them counts, to others all
     fields = [message[f"{prefix}{name}"] for name in ("To", "Bcc", "Cc")]
     return [address for _, address in getaddresses([str(each) for each in fields if each is not None])]

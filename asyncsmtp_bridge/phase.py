@@ -155,9 +155,14 @@ class Progress(NamedTuple):
         found = getattr(error, _PROGRESS, None)
         return found if type(found) is Progress else None
 
-    def tell(self, error: BaseException | None) -> None:
-        """Say it of an exception, and of those that led to it."""
-        while error is not None and Progress.of(error) is None:
+    def tell(self, error: BaseException | None, before: int) -> None:
+        """Say it of an exception, and of those that led to it.
+
+        Args:
+            error: The exception.
+            before: The identity of the one that was being handled when all this began: it ended something else.
+        """
+        while error is not None and id(error) != before and Progress.of(error) is None:
             with suppress(Exception):  # a class of exceptions may have no room for it
                 BaseException.__setattr__(error, _PROGRESS, self)
             error = error.__cause__ or error.__context__

@@ -19,7 +19,7 @@ from .exchange import Exchange, Refused
 from .render import Content, render
 from .supply import Item
 from .tls import default_context
-from .transaction import Reply, Transaction, is_yes
+from .transaction import Reply, Transaction, is_yes, prepared
 
 
 class PipelinedSMTP(Exchange):
@@ -71,12 +71,6 @@ class PipelinedSMTP(Exchange):
             cleartext_login=cleartext_login,
             pipelining=pipelining,
         )
-
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
-        # Whoever has commands of his own wants them called.
-        own = {"mail", "rcpt", "data", "putcmd", "docmd"} & vars(cls).keys()
-        cls._has_own_commands = cls._has_own_commands or bool(own)
 
     # Commands, one by one.
 
@@ -130,7 +124,7 @@ class PipelinedSMTP(Exchange):
         this.accepted, self._accepted = self._accepted, []
         with self._in_time():
             try:
-                replies = self._give(this)
+                replies = self._verdicts = self._give(this)
             except BaseException as error:
                 self._take(error, this)
                 raise
@@ -203,7 +197,13 @@ class PipelinedSMTP(Exchange):
         Raises:
             Exception: As `sendmail` does.
         """
-        return self._send((from_addr, to_addrs, msg, mail_options, rcpt_options))
+        if not self._has_own("sendmail"):
+            return self._send((from_addr, to_addrs, msg, mail_options, rcpt_options))
+        self.ehlo_or_helo_if_needed()
+        this = prepared(
+            self.esmtp_features if self.does_esmtp else None, msg, from_addr, to_addrs, mail_options, rcpt_options
+        )
+        return self.sendmail(this.from_addr, this.to_addrs, this.content.whole(), mail_options, rcpt_options)
 
     def send_stream(self, messages: Iterable[Item]) -> Generator[Refused | Exception, None, None]:
         """Send messages one after the other, and never wait for a round trip between them.
@@ -229,7 +229,24 @@ class PipelinedSMTP(Exchange):
             Exception: What the source raised, when the messages before have their answers.
         """
         # A generator function itself: bridges make an async generator of one.
-        yield from self._converse(iter(messages))
+        if self._has_own("sendmail", "send_message"):
+            yield from self._one_by_one(messages)
+        else:
+            yield from self._converse(iter(messages))
+
+    def _one_by_one(self, messages: Iterable[Item]) -> Generator[Refused | Exception, None, None]:
+        """Send messages by the methods of a subclass."""
+        for item in messages:
+            answers: list[Refused | Exception] = []
+            try:
+                if isinstance(item, Message):
+                    answers.append(self.send_message(item))
+                elif item is not None:
+                    answers.append(self.sendmail(*item))
+            except Exception as error:
+                answers.append(error)
+            while answers:
+                yield answers.pop()
 
     def _send(self, item: Item) -> Refused:
         conversation = self._converse(iter((item,)))

@@ -73,6 +73,10 @@ class Content:
             self._message_id = (message_id_of(head),)
         return self._message_id[0]
 
+    def whole(self) -> bytes:
+        """Return all of it at once, without dot-stuffing and terminator."""
+        return b"".join(self._steps())
+
     def _steps(self) -> Iterator[bytes]:
         for piece in self._pieces:
             yield from piece

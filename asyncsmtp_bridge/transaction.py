@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import smtplib
+import sys
 from collections.abc import Iterable, Sequence
 from email.message import Message
 from typing import Any, NamedTuple
@@ -46,6 +47,7 @@ class Transaction:
     """One message on its way.
 
     Attributes:
+        before: The identity of the exception that is being handled by whoever sends, of which nothing is known here.
         number: What tells it from all others of the process; below zero, where no identity of an object is.
         refused: The recipients that were refused, with the replies.
         accepted: Those that were accepted, until the content has its reply.
@@ -65,6 +67,7 @@ class Transaction:
         terms: Parameters = NO_PARAMETERS,
     ) -> None:
         self.number = -next(_numbers)
+        self.before = id(sys.exc_info()[1])
         self.from_addr = from_addr
         self.to_addrs = to_addrs
         self.content = content
@@ -132,7 +135,10 @@ class Transaction:
             self.ending = b".\r\n"  # it wants a content, though nobody would get it (RFC 2920, section 3.1)
         refusal = self.refusal(sender)
         if refusal is not None:
-            raise refusal
+            try:
+                raise refusal
+            finally:
+                del refusal  # its traceback has this frame
         if not is_go_on(reply):
             raise smtplib.SMTPDataError(*reply)
         self.ending = b""

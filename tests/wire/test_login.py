@@ -274,6 +274,15 @@ def test_who_is_logged_in_can_be_refused() -> None:
         assert caught.value.smtp_code == 535
 
 
+@pytest.mark.parametrize("name", ["X\r\nVRFY evil", "PLAIN ", "", "X Y", "A" * 21])
+def test_the_name_of_a_mechanism_is_nothing_else(name: str) -> None:
+    with Post("AUTH PLAIN") as post, PipelinedSMTP("127.0.0.1", post.port) as smtp:
+        smtp.ehlo()
+        with pytest.raises(ValueError, match="mechanism"):
+            smtp.auth(name, lambda challenge=None: "x")
+        assert smtp.noop()[0] == 250
+
+
 def test_who_is_logged_in_does_not_become_somebody_else() -> None:
     with Post("AUTH PLAIN", answers=ALL, is_encrypted=True) as post, over_tls(post) as smtp:
         smtp.login("anna", "wonderland")

@@ -168,6 +168,30 @@ def test_a_content_that_fails_while_it_is_made_ends_the_connection(monkeypatch: 
     assert told(caught.value) == (Outcome.PERMANENT, Phase.CONTENT_BEGUN)
 
 
+def test_what_ended_before_is_not_said_to_have_ended_here() -> None:
+    """Where one session has lost a message, another may be used: of the first transaction it knows nothing."""
+
+    def lost_after_the_content(talk: Talk) -> None:
+        talk.say("220 here")
+        for verb, reply in (("EHLO", "250"), ("MAIL", "250"), ("RCPT", "250"), ("DATA", "354")):
+            talk.expect(verb)
+            talk.say(f"{reply} ok")
+        talk.content()
+
+    def lost_before(talk: Talk) -> None:
+        envelope(talk)
+
+    with ScriptedServer(lost_after_the_content) as primary, serving(lost_before) as fallback:
+        with pytest.raises(smtplib.SMTPServerDisconnected) as caught:
+            try:
+                with smtplib.SMTP("127.0.0.1", primary.port, local_hostname="x") as smtp:
+                    smtp.send_message(message())
+            except smtplib.SMTPServerDisconnected:
+                with connected(fallback) as other:
+                    other.send_message(message())
+        assert classify(caught.value).outcome is Outcome.UNKNOWN
+
+
 # Where it is aborted.
 
 Script = Callable[[Talk, threading.Event, threading.Event], None]
