@@ -427,7 +427,11 @@ class AsyncLMTP(AsyncSMTP):
         port: 2003 if left out.
         local_hostname: As for `AsyncSMTP`.
         source_address: As for `AsyncSMTP`.
-        timeout: As for `AsyncSMTP`; mind that smtplib has the last two in another order here.
+        timeout: Seconds for each single network operation, 600 if left out; mind that smtplib has the last two in
+            another order here.
+        deadline: As for `PipelinedLMTP`.
+        cleartext_login: As for `PipelinedLMTP`.
+        pipelining: As for `PipelinedLMTP`.
         executor: As for `AsyncSMTP`.
         on_cancel: As for `AsyncSMTP`.
         retry: As for `AsyncSMTP`.
@@ -449,6 +453,9 @@ class AsyncLMTP(AsyncSMTP):
             source_address: tuple[bytearray | bytes | str, int] | None = None,
             timeout: float | None = ...,
             *,
+            deadline: float | None = None,
+            cleartext_login: bool = False,
+            pipelining: bool = True,
             executor: BoundedExecutor | None = None,
             on_cancel: OnCancel = "abort",
             retry: Retry | None = None,

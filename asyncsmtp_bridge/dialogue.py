@@ -1,18 +1,12 @@
-"""The dialogue: a connection that is an `smtplib.SMTP`, and has none of its holes.
+"""The dialogue: what is said on a connection before and after the messages.
 
-Owns how a connection is made, secured, logged in and left; how commands go out and replies come in; how long all that
-may take. Every method is one of smtplib's, with its arguments, results and exceptions. It does not know how several
-commands go out together, or what a message looks like.
+Owns how one greets, encrypts the connection, logs in and leaves. Every method is one of smtplib's, with its arguments,
+results and exceptions. It does not know messages.
 
 What is different, and why:
 
-- No step waits for ever: ``timeout`` is ten minutes if left out, and ``deadline`` bounds a whole call, against servers
-  that send a byte now and then.
-- Certificates are verified (`asyncsmtp_bridge.tls`). What came in clear text does not count after STARTTLS, nor what
-  one server said for another.
+- Certificates are verified (`asyncsmtp_bridge.tls`). What came in clear text does not count after STARTTLS.
 - No password goes out in clear text, and a refused one is not tried again by another mechanism.
-- A reply is cut off where smtplib would read on: at 512 lines. 421 closes the connection.
-- The local host's name is not looked up, which can take seconds.
 - ``quit`` waits ten seconds at most, and does not raise where the server has gone: the mail is delivered by then.
 """
 

@@ -32,7 +32,7 @@ _Prepared = Transaction | Exception
 _RECORD_SIZE = 16 * 1024
 """Octets that TLS sends in one record: they arrive together, or not at all."""
 
-_BEFORE_CONTENT = Phase.DATA_COMMAND
+_REFUSALS = (smtplib.SMTPSenderRefused, smtplib.SMTPRecipientsRefused)
 
 _TOO_MANY_REFUSED = 2
 """Messages in a row without a recipient or with a refused sender, after which commands go out one by one until somebody
@@ -186,7 +186,8 @@ class Exchange(Dialogue):
     def _next(self, supply: Supply) -> _Prepared | None:
         self._is_streaming = True  # the source shall not give commands in the middle of a transaction
         try:
-            item = supply.at_hand()
+            with self._out_of_time():
+                item = supply.at_hand()
         finally:
             self._is_streaming = False
         return None if item is None else self._prepared(item)
@@ -352,7 +353,7 @@ class Exchange(Dialogue):
     def _take(self, error: BaseException, this: Transaction) -> None:
         """Take what a transaction has ended with, and say with it how far that had come; raise what is no error."""
         phase = vars(self).get(PHASE)
-        if isinstance(error, (smtplib.SMTPSenderRefused, smtplib.SMTPRecipientsRefused)) and phase is _BEFORE_CONTENT:
+        if isinstance(error, _REFUSALS) and phase is Phase.DATA_COMMAND:
             phase = Phase.ENVELOPE  # that DATA was refused, too, was to be expected
         if phase is not None:
             Progress(phase, this.number, this.content.message_id).tell(error, this.before)

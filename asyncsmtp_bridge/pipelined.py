@@ -26,10 +26,10 @@ class PipelinedSMTP(Exchange):
     """An `smtplib.SMTP` that uses what servers have offered for twenty years, and has none of smtplib's holes.
 
     It is synchronous, and takes the place of `smtplib.SMTP` in code that blocks; in code that awaits it is made by
-    ``AsyncSMTP(..., smtp_class=PipelinedSMTP)``. Over one that the server offers PIPELINING for, a message takes two
-    round trips in place of four and more, and one where it comes from `send_stream`.
+    ``AsyncSMTP(..., smtp_class=PipelinedSMTP)``. Where the server offers PIPELINING, a message takes two round trips in
+    place of four and more, and one where it comes from `send_stream`.
 
-    The differences from smtplib are listed in docs/differences-from-smtplib.md.
+    The page "Where the mirror differs from smtplib" of the documentation lists what is different.
 
     Args:
         host: As for `smtplib.SMTP`, like all up to `source_address`.
@@ -39,7 +39,9 @@ class PipelinedSMTP(Exchange):
         timeout: Seconds that each single step may take, None for ever; 600 if left out, unless
             ``socket.setdefaulttimeout`` says otherwise.
         source_address: See there.
-        deadline: Seconds that a call may take altogether, and each message of a stream.
+        deadline: Seconds that a call may take altogether, and each message of a stream, without what its source takes.
+            A call that has not ended by then raises `smtplib.SMTPServerDisconnected`, `DeliveryUnknown` if the content
+            was sent, and TimeoutError if there is no connection yet; the connection is closed.
         cleartext_login: Whether ``login`` may send the password over a connection that is not encrypted.
         pipelining: False: wait for the reply to each command, as smtplib does, also where the server offers more.
 
@@ -133,7 +135,16 @@ class PipelinedSMTP(Exchange):
         return next((each for each in replies if not is_yes(each)), replies[-1])
 
     def quit(self) -> Reply:
-        """Leave, as `Dialogue.quit`; in the middle of a stream, by closing the connection."""
+        """Leave, and close the connection; in the middle of a stream without a word.
+
+        QUIT waits for ten seconds at most, and is no error where the server has gone: the mail is delivered by then.
+
+        Returns:
+            The reply; with the code -1, what came in place of one.
+
+        Raises:
+            smtplib.SMTPServerDisconnected: There never was a connection.
+        """
         if self._is_streaming:
             self.close()
         return super().quit()
@@ -208,6 +219,8 @@ class PipelinedSMTP(Exchange):
     def send_stream(self, messages: Iterable[Item]) -> Generator[Refused | Exception, None, None]:
         """Send messages one after the other, and never wait for a round trip between them.
 
+        Nothing is sent before it is iterated over; an error is an answer, and is not raised.
+
         The next message is asked for before the content of this one is sent, and its envelope goes with that. A source
         that would have to wait for its next message then yields None, and is asked again when this one has its answer:
         then it may wait.
@@ -228,6 +241,9 @@ class PipelinedSMTP(Exchange):
             smtplib.SMTPHeloError: The server did not take the greeting.
             Exception: What the source raised, when the messages before have their answers.
         """
+        given: object = messages  # as what may have been passed by mistake
+        if isinstance(given, (str, bytes, Message)):
+            raise TypeError(f"send_stream() takes messages, not one {type(given).__name__}; for one: send_message()")
         # A generator function itself: bridges make an async generator of one.
         if self._has_own("sendmail", "send_message"):
             yield from self._one_by_one(messages)

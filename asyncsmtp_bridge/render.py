@@ -112,10 +112,11 @@ def render(
             know of UTF-8, as ``compat32``, with which smtplib raises TypeError, gets UTF-8 for those fields that are
             not ASCII, or are a `email.header.Header`, all the same.
         seven_bit: Whether bodies of a message object that have the eighth bit set are encoded as quoted-printable or
-            base64: for a server without 8BITMIME. Where their charset is not known, they stay as they are. Such a body
+            base64: for a server without 8BITMIME. Where they name no charset, they stay as they are. Such a body
             is encoded by the standard library, in one go: if it is large, this takes its time, and memory.
 
     Raises:
+        LookupError: A body shall be encoded, and its charset is not known.
         UnicodeEncodeError: A text, or a body, is not ASCII.
         ValueError: The line ends of octets are of several kinds.
         TypeError: It is something else.

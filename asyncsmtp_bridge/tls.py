@@ -75,6 +75,6 @@ def refusal_explained(context: object) -> Iterator[None]:
     try:
         yield
     except ssl.SSLCertVerificationError as error:
-        if is_default(context):
+        if is_default(context) and ADVICE not in (error.strerror or ""):
             error.strerror = f"{error.strerror}. {ADVICE}"
         raise

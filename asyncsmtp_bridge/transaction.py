@@ -220,7 +220,8 @@ def prepared(
     is_message = isinstance(message, Message)
     if not is_message and (from_addr is None or to_addrs is None):
         raise TypeError(
-            "from_addr and to_addrs can only be left out of a message with a header, an email.message.Message"
+            f"{'from_addr' if from_addr is None else 'to_addrs'} is None: it can only be left out where the message is "
+            "an email.message.Message, which has a header"
         )
     sender = sender_of(message) if from_addr is None else from_addr
     recipients = recipients_of(message) if to_addrs is None else as_list(to_addrs)
@@ -236,7 +237,13 @@ def prepared(
             utf8 = False
             content = render(message, utf8=utf8)
         if "8bitmime" not in names and not content.is_ascii:
-            content = render(message, utf8=utf8, seven_bit=True)
+            try:
+                content = render(message, utf8=utf8, seven_bit=True)
+            except LookupError as error:
+                raise smtplib.SMTPNotSupportedError(
+                    "the message has 8-bit text in a charset that is not known here, so it cannot be encoded, and the "
+                    f"server does not offer 8BITMIME (RFC 6152): {error}"
+                ) from error
     measures = Measures(content.size, content.is_ascii, content.has_ascii_header)
     terms = parameters(offered, sender, paths, measures, mail_options, rcpt_options)
     return Transaction(sender, recipients, content, paths, terms)

@@ -192,7 +192,7 @@ async def test_a_stream_tells_of_each_message() -> None:
     with SMTPTestServer(extensions=["PIPELINING"]) as server, answering_for_mail_example_org(server):
         server.faults = [refuse("RCPT", "550 5.1.1 Unknown", recipient="cleo@example.org")]
         newsletter = mails("bert@example.org", "cleo@example.org", "dora@example.org")
-        failed = await asyncio.to_thread(code["send_newsletter"], newsletter)
+        failed = await asyncio.to_thread(code["send_newsletter"], iter(newsletter))
         assert [each.partition(":")[0] for each in failed] == ["cleo@example.org"]
         assert [each.rcpt_tos for each in server.messages] == [("bert@example.org",), ("dora@example.org",)]
         async with AsyncSMTP("mail.example.org", 587, smtp_class=PipelinedSMTP) as smtp:
@@ -206,7 +206,9 @@ def test_a_source_waits_when_nothing_is_under_way() -> None:
     for message in (*mails("bert@example.org", "cleo@example.org"), None):
         waiting.put(message)
     with SMTPTestServer(extensions=["PIPELINING"]) as server, PipelinedSMTP(server.host, server.port) as smtp:
-        assert list(smtp.send_stream(code["waiting"](waiting))) == [{}, {}]
+        sent: list[Any] = []
+        assert list(smtp.send_stream(code["waiting"](smtp, waiting, sent))) == [{}, {}]
+        assert [message["To"] for message in sent] == ["bert@example.org", "cleo@example.org"]
         assert [each.rcpt_tos for each in server.messages] == [("bert@example.org",), ("cleo@example.org",)]
 
 

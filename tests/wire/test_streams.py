@@ -364,6 +364,27 @@ def test_what_a_source_is_interrupted_by_closes_the_connection(kind: type[BaseEx
         assert smtp.sock is None
 
 
+@pytest.mark.parametrize("one", [message(), "Subject: x\n\n", b"Subject: x\r\n\r\n"])
+def test_one_message_is_no_stream(one: Any) -> None:
+    with pytest.raises(TypeError, match="send_message"):
+        next(PipelinedSMTP().send_stream(one))
+
+
+def test_a_deadline_does_not_count_what_the_source_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr("asyncsmtp_bridge.connection.monotonic", lambda: now[0])
+
+    def source() -> Iterator[Any]:
+        for number in range(3):
+            now[0] += 100
+            yield message(number)
+
+    with smtp_server(Mailbox()) as server, PipelinedSMTP("127.0.0.1", server.port, deadline=60) as smtp:
+        smtp.ehlo()
+        smtp.esmtp_features["pipelining"] = ""
+        assert list(smtp.send_stream(source())) == [{}] * 3
+
+
 def test_a_session_that_was_never_connected_takes_no_message() -> None:
     taken = []
 
