@@ -7,8 +7,10 @@ writes a token, and the bodies are left where they are.
 
 from __future__ import annotations
 
+import base64
 import copy
 from contextlib import suppress
+from email.charset import Charset
 from email.generator import BytesGenerator
 from email.message import Message
 from email.policy import Policy
@@ -130,6 +132,10 @@ class Flattener(_Generator):
             and type(msg).get_payload is Message.get_payload
         ):
             self._fp.write(self._bodies.put(Text(payload, self._mangle_from_)).encode())
+        elif self.policy.cte_type == "7bit" and _is_left_unencoded(msg):
+            self._munge_cte = "base64", msg["content-type"]  # with which the generator writes the header then
+            octets = base64.encodebytes(payload.encode("ascii", "surrogateescape"))
+            self._fp.write(octets.replace(b"\n", b"\r\n"))
         else:
             super()._handle_text(msg)
 
@@ -142,6 +148,18 @@ class Flattener(_Generator):
             self._bodies = bodies
 
     _writeBody = _handle_text  # noqa: N815 - the generator's name
+
+
+def _is_left_unencoded(msg: Any) -> bool:
+    """Whether a body in UTF-8 is not encoded since somebody has told the whole process not to.
+
+    Flask-Mail does (``email.charset.add_charset``), and the generator then cannot make such a body ASCII.
+    """
+    payload, name = msg._payload, msg.get_param("charset")
+    if not isinstance(payload, str) or payload.isascii() or not isinstance(name, str):
+        return False
+    charset: Any = Charset(name)
+    return bool(charset.output_charset == "utf-8" and charset.body_encoding is None)
 
 
 def flattened(message: Message, utf8: bool | None = None, is_seven_bit: bool = False) -> list[Piece]:

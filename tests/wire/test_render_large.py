@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import email
+import email.charset
 import hashlib
 import tracemalloc
 from collections.abc import Callable, Iterable
@@ -164,7 +166,22 @@ def test_slices_are_made_when_they_are_asked_for() -> None:
     assert next(first) == next(second)
 
 
-def test_a_large_body_with_the_eighth_bit_is_encoded_for_a_server_without_8bitmime() -> None:
+def test_it_is_encoded_where_somebody_has_told_the_process_not_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Flask-Mail does so when it is imported."""
+    monkeypatch.setitem(email.charset.CHARSETS, "utf-8", (email.charset.SHORTEST, None, "utf-8"))
+    message = email.message_from_bytes(
+        b"Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\nGr\xc3\xbc\xc3\x9fe\r\n"
+    )
+    content = render(message, seven_bit=True)
+    assert content.is_ascii
+    assert email.message_from_bytes(content.whole()).get_payload(decode=True) == "Grüße\r\n".encode()
+
+
+def test_a_large_body_with_the_eighth_bit_is_encoded_for_a_server_without_8bitmime(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # As Python has it: whoever has changed it for the process keeps smtplib from sending this at all.
+    monkeypatch.setitem(email.charset.CHARSETS, "utf-8", (email.charset.SHORTEST, email.charset.BASE64, "utf-8"))
     line = "Gr\u00fc\u00dfe, und so weiter.\n.\nFrom here on\n".encode().decode("ascii", "surrogateescape")
     message = MIMEText("", policy=compat32)
     del message["Content-Transfer-Encoding"]
