@@ -11,6 +11,8 @@ mailer = bridge(CorpMailer("mail.example.org"), retry=retry_transient)   # tried
 await to_thread(legacy_send, message)                       # any blocking function, with a bound that holds
 """
 
+import os as _os
+
 from .blocking import blocking
 from .bridge import bridge
 from .classify import classify
@@ -52,3 +54,8 @@ __all__ = [
     "to_thread",
     "wait_transient",
 ]
+
+if _os.environ.get("ASYNCSMTP_BRIDGE_FIND_BLOCKING"):
+    from .migrate.finder import from_environment as _find_blocking_from_environment
+
+    _find_blocking_from_environment()
