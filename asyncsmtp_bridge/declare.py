@@ -1,27 +1,35 @@
 """Declarations: what is written in the class of a bridge for the members of the object behind it.
 
-Owns `async_method`, `plain_method` and `attribute`. A type checker sees them, since they have the types. When the class
-is made, a function takes the place of each method: everything that looks at classes while a program runs (``help``,
-``inspect``, ``mock.create_autospec``) knows best what to make of a function.
+Owns `async_method`, `async_method.factory`, `plain_method` and `attribute`. A type checker sees them, since they have
+the types. When the class is made, a function takes the place of each method: everything that looks at classes while a
+program runs (``help``, ``inspect``, ``mock.create_autospec``) knows best what to make of a function.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator
+import inspect
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Iterator
 from contextlib import AbstractAsyncContextManager
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, cast, overload
 
-from .forms import a_call, a_reading, form_of, install
+from .forms import a_call, a_construction, a_reading, form_of, install
 
 if TYPE_CHECKING:
     from contextlib import _GeneratorContextManager
 
     from .face import AsyncBridge
 
+    class _NotAnnotated:
+        """What no method returns: only Any fits it."""
+
+
 P = ParamSpec("P")
+Q = ParamSpec("Q")
 R = TypeVar("R")
 S = TypeVar("S")
 V = TypeVar("V")
+Face = TypeVar("Face", bound="AsyncBridge[Any]")
 
 
 class async_method(Generic[P, R]):  # noqa: N801 - reads as the declaration that it is, like property
@@ -48,6 +56,8 @@ class async_method(Generic[P, R]):  # noqa: N801 - reads as the declaration that
     ) -> None: ...
     @overload
     def __init__(self: async_method[[], object], method: property) -> None: ...
+    @overload
+    def __init__(self: async_method[[], V], method: cached_property[V]) -> None: ...
     def __init__(
         self,
         method: Any,
@@ -55,7 +65,7 @@ class async_method(Generic[P, R]):  # noqa: N801 - reads as the declaration that
         via: Callable[..., Any] | None = None,
         undo: Callable[[Any], object] | None = None,
     ) -> None:
-        if not callable(method) and not isinstance(method, property):
+        if not callable(method) and not isinstance(method, (property, cached_property)):
             raise TypeError(f"async_method() takes a function, as in async_method(CorpMailer.send), not {method!r}")
         self._method = method
         self._via = via
@@ -63,8 +73,9 @@ class async_method(Generic[P, R]):  # noqa: N801 - reads as the declaration that
 
     def __set_name__(self, owner: type, name: str) -> None:
         method = self._method
-        if isinstance(method, property):
-            install(a_reading(getattr(method.fget, "__name__", name)), owner, name, method.fget)
+        if isinstance(method, (property, cached_property)):
+            getter = method.fget if isinstance(method, property) else method.func
+            install(a_reading(getattr(getter, "__name__", name)), owner, name, getter)
             return
         name_there = getattr(method, "__name__", name)
         if self._via is None and self._undo is None:
@@ -73,6 +84,26 @@ class async_method(Generic[P, R]):  # noqa: N801 - reads as the declaration that
             form = a_call(name_there, self._via, self._undo)
         install(form, owner, name, method)
 
+    @staticmethod
+    def factory(make: Callable[Q, object]) -> async_factory[Q]:
+        """Declare a way of making a face together with its object, in a worker.
+
+        ::
+
+            class AsyncCorpMailer(AsyncBridge[CorpMailer]):
+                create = async_method.factory(CorpMailer)
+                from_url = async_method.factory(CorpMailer.from_url)
+
+            mailer = await AsyncCorpMailer.create("mail.example.org")
+
+        Parameters and documentation are those of what is called. It gives a face of the class that it is called on, a
+        subclass included. Cancelling frees the awaiter, and what is made nevertheless is closed by the worker.
+
+        Args:
+            make: The class of the object, or what returns one: a class method, mostly.
+        """
+        return async_factory(make)
+
     if not TYPE_CHECKING:
 
         def __call__(self, *_: object, **__: object) -> None:
@@ -80,7 +111,11 @@ class async_method(Generic[P, R]):  # noqa: N801 - reads as the declaration that
             raise TypeError("async_method() declares a method in the body of a class; it does nothing elsewhere")
 
     if TYPE_CHECKING:
-
+        # A result that is not annotated fits all of these; the first that fits counts.
+        @overload
+        def __get__(
+            self: async_method[P, _NotAnnotated], instance: object, owner: type
+        ) -> Callable[P, Coroutine[Any, Any, Any]]: ...
         @overload
         def __get__(
             self: async_method[P, _GeneratorContextManager[S]], instance: object, owner: type
@@ -90,10 +125,44 @@ class async_method(Generic[P, R]):  # noqa: N801 - reads as the declaration that
             self: async_method[P, Iterator[S]], instance: object, owner: type
         ) -> Callable[P, AsyncGenerator[S, Any]]: ...
         @overload
+        def __get__(
+            self: async_method[P, Generator[S, Any, Any]], instance: object, owner: type
+        ) -> Callable[P, AsyncGenerator[S, Any]]: ...
+        @overload
         def __get__(self, instance: None, owner: type) -> Callable[Concatenate[Any, P], Coroutine[Any, Any, R]]: ...
         @overload
         def __get__(self, instance: object, owner: type) -> Callable[P, Coroutine[Any, Any, R]]: ...
         def __get__(self, instance: object | None, owner: type) -> Any: ...
+
+
+class async_factory(Generic[P]):  # noqa: N801 - as async_method
+    """What `async_method.factory` declares.
+
+    Args:
+        make: The class of the object, or what returns one.
+    """
+
+    def __init__(self, make: Callable[P, object]) -> None:
+        if not callable(make):
+            raise TypeError(
+                f"async_method.factory() takes a class, or what makes an object of it, as in "
+                f"async_method.factory(CorpMailer), not {make!r}"
+            )
+        self._make = make
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        make = self._make
+        form = a_construction(make, name)
+        install(form, owner, name, make, takes_self=False)
+        if inspect.isclass(make):  # its annotations are those of attributes, and a constructor returns None
+            form.__annotations__ = {}
+            signature = inspect.signature(form)
+            form.__signature__ = signature.replace(return_annotation=owner)  # type: ignore[attr-defined]
+        setattr(owner, name, classmethod(form))
+
+    if TYPE_CHECKING:
+
+        def __get__(self, instance: object, owner: type[Face]) -> Callable[P, Coroutine[Any, Any, Face]]: ...
 
 
 class plain_method(Generic[P, R]):  # noqa: N801 - as async_method

@@ -17,11 +17,13 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Coroutine, Generator
 from functools import partial
+from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
 
 from .call import Retry, Terms, perform
 from .cancellation import OnCancel
 from .declare import attribute
+from .entering import Entered, enter, leave
 from .executor import BoundedExecutor
 from .functions import made_awaitable
 from .job import LaneJob
@@ -117,6 +119,8 @@ class AsyncBridge(Generic[T]):
     _holders: int
     # Whether one of them has got it, and it stays. Written by whoever awaited it.
     _kept: bool
+    # What async with has entered; on the loop only.
+    _entered: Entered = ()
 
     def __init__(
         self,
@@ -272,6 +276,26 @@ class AsyncBridge(Generic[T]):
 
     def _interrupt(self) -> None:
         """End what the object is known to be connected to; called while one of its jobs runs, and quick."""
+
+    # The object's own context manager.
+
+    async def __aenter__(self: Self) -> Self:
+        """Enter the object, in a worker.
+
+        What its ``__enter__`` returns is what ``async with`` gives; the bridge, where that is the object itself, as it
+        mostly is. Cancelling leaves what was entered for nobody.
+
+        Raises:
+            TypeError: It is no context manager.
+        """
+        entered: Self = await enter(self)
+        return entered
+
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
+    ) -> bool | None:
+        """Leave the object, in a worker, whatever becomes of the awaiter; a CancelledError is never swallowed."""
+        return await leave(self, exc_type, exc, tb)
 
     # Making the object.
 

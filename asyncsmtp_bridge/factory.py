@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 from .arguments import Arguments
 from .call import Terms
 from .face import Calls
+from .forms import close_if_new
 from .functions import made_awaitable
 from .kinds import is_function
-from .proxy import Choices, bridged, close_if_new, to_be_made
+from .proxy import Choices, bridged, to_be_made
 from .turns import turn_of
 
 if TYPE_CHECKING:

@@ -13,11 +13,13 @@ import inspect
 import operator
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import suppress
+from types import MethodType
 from typing import TYPE_CHECKING, Any
 
-from .arguments import Arguments
+from .arguments import Arguments, Hidden
+from .call import perform
 from .job import LaneJob
-from .kinds import is_async, is_generator, makes_context_managers
+from .kinds import is_async, is_data, is_generator, is_mock, makes_context_managers
 from .steps import AsyncContextManager, Present, Steps, walker
 
 if TYPE_CHECKING:
@@ -129,6 +131,58 @@ def a_context_manager(name: str) -> Form:
 def a_reading(name: str) -> Form:
     """Make the coroutine function that reads an attribute in a worker."""
     return a_call(name, operator.attrgetter(name))
+
+
+def a_construction(make: Callable[..., Any], name: str) -> Form:
+    """Make the coroutine function that makes an object in a worker, and gives a face around it.
+
+    Its first argument is the class of the face. What is made for an awaiter that is gone is closed.
+
+    Args:
+        make: The class of the object, or what returns one.
+        name: What the declaration is called, for errors.
+    """
+    owner = getattr(make, "__self__", None)
+    kind = make if inspect.isclass(make) else owner if inspect.isclass(owner) else None
+    # A class method is looked up anew, as methods are: a test may have replaced it.
+    is_looked_up = isinstance(make, MethodType) and kind is owner
+    hidden = Hidden(make)
+
+    def maker() -> Callable[..., Any]:
+        found: Callable[..., Any] = getattr(owner, hidden.func.__name__) if is_looked_up else hidden.func
+        return found
+
+    def is_one(made: Any) -> bool:
+        return is_mock(made) or (not is_data(made) if kind is None else isinstance(made, kind))
+
+    def discard(made: Any) -> None:
+        if is_one(made):
+            close_if_new(made)
+
+    async def call(cls: type[AsyncBridge[Any]], /, *args: Any, **kwargs: Any) -> Any:
+        job = LaneJob(maker(), args, kwargs, None, discard=discard)
+        del args, kwargs  # not to be seen in this frame's variables by whoever collects them
+        called = job.name
+        made = await perform(job, cls._terms)
+        if not is_one(made):
+            wanted = "an object to await the methods of" if kind is None else f"a {kind.__qualname__}"
+            raise TypeError(
+                f"{cls.__qualname__}.{name}: {called}() returned {made!r:.80}, and not {wanted}; "
+                f"for what returns something else write {name} = staticmethod(bridge(...))"
+            )
+        return cls(made)
+
+    return call
+
+
+def close_if_new(target: object) -> None:
+    """Close what was made for an awaiter that is gone; in a worker. What may be somebody else's is left alone."""
+    kind = type(target)
+    # A singleton's class overrides one of the two.
+    if type(kind).__call__ is type.__call__ and kind.__new__ is object.__new__:
+        close = getattr(target, "close", None)
+        if callable(close):
+            close()
 
 
 def install(form: Form, owner: type, name: str, method: Any, *, takes_self: bool = True) -> None:

@@ -9,7 +9,6 @@ little.
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 import operator
 import threading
@@ -23,11 +22,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 from .arguments import Arguments
 from .call import Terms
 from .declare import attribute
+from .entering import enter, leave, not_a_context_manager
 from .face import UNMADE, AsyncBridge, Calls
-from .forms import Form, a_call, a_reading, a_walk_through, form_of, install
+from .forms import Form, a_call, a_reading, a_walk_through, close_if_new, form_of, install
 from .kinds import is_data, is_function, is_mock, is_retried
 from .lane import shares_lane
-from .steps import AsyncContextManager
 
 T = TypeVar("T")
 
@@ -53,8 +52,6 @@ class Proxy(AsyncBridge[T]):
     _made_of: ClassVar[Sequence[tuple[weakref.ref[type], str, int]]] = ()
     _retried_ones: ClassVar[Sequence[str]] = ()
     _make_it: Callable[[], Any] | None = None
-    # Entered and not left yet, the last one at the end, with the task that did it.
-    _entered: tuple[tuple[object, AsyncContextManager[Any]], ...] = ()
 
     def _make(self) -> T:
         assert self._make_it is not None  # noqa: S101 - or else it is made
@@ -122,16 +119,6 @@ class Proxy(AsyncBridge[T]):
         return proxy
 
 
-def close_if_new(target: object) -> None:
-    """Close what was made for an awaiter that is gone; in a worker. What may be somebody else's is left alone."""
-    kind = type(target)
-    # A singleton's class overrides one of the two.
-    if type(kind).__call__ is type.__call__ and kind.__new__ is object.__new__:
-        close = getattr(target, "close", None)
-        if callable(close):
-            close()
-
-
 if TYPE_CHECKING:
 
     class AnyProxy(Proxy[T]):
@@ -153,46 +140,27 @@ if TYPE_CHECKING:
 
 def _entering() -> Form:
     async def call(self: Proxy[Any], /) -> Any:
-        made_for_this = not self._kept
-        target = await self._open()
-
-        def present(_: Any, entered: Any) -> Any:
-            return self._present("__enter__", entered)
-
-        manager = AsyncContextManager(lambda: target, self._steps("__enter__"), present)
-        try:
-            entered = await manager.__aenter__()
-        except asyncio.CancelledError:
-            if made_for_this:
-                await self._steps("close").take_last(close_if_new, target, error=asyncio.CancelledError())
-            raise
-        self._entered = (*self._entered, (_current_task(), manager))
-        return entered
+        return await enter(self)
 
     return call
-
-
-def _current_task() -> object:
-    try:
-        return asyncio.current_task()
-    except RuntimeError:  # a coroutine that is thrown away after its loop
-        return None
 
 
 def _leaving() -> Form:
     async def call(
         self: Proxy[Any], exc_type: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None, /
     ) -> bool:
-        # The last one that this task has entered; or, where a fixture is torn down by another task, the last of all.
-        task = _current_task()
-        mine = [entry for entry in self._entered if entry[0] is task] or self._entered
-        if not mine:
-            raise RuntimeError(f"{self!r} was not entered")
-        self._entered = tuple(entry for entry in self._entered if entry is not mine[-1])
-        suppressed: bool = await mine[-1][1].__aexit__(exc_type, exc, tb)
-        return suppressed
+        return await leave(self, exc_type, exc, tb)
 
     return call
+
+
+def _refusing_to_enter(kind: type) -> Form:
+    refusal = str(not_a_context_manager(f"Async{kind.__name__}", kind))  # the class shall not live as long as its face
+
+    async def __aenter__(self: Proxy[Any], /) -> Any:  # noqa: N807
+        raise TypeError(refusal)
+
+    return __aenter__
 
 
 def _at_once(function: Callable[..., Any]) -> Callable[[], Form]:
@@ -330,6 +298,8 @@ def _made_face(kind: type[T], choices: Choices) -> type[Proxy[T]]:
     for name, form in _ASYNC.items():
         if members.get(name) is not None and name not in vars(face):
             install(form(), face, name, members[name])
+    if not {"__aenter__", "__aexit__"} <= vars(face).keys():
+        face.__aenter__ = _refusing_to_enter(kind)  # type: ignore[method-assign]  # before the object is made
     return face
 
 
