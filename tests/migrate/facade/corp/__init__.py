@@ -1,0 +1,1 @@
+"""Wrappers as organisations have them."""
