@@ -48,7 +48,10 @@ def facade(
     Returns:
         The exit status: 0; 1: the file is not what would be written; 2: wrong usage.
     """
-    sources = Sources([*search_path, Path.cwd(), *(Path(each) for each in sys.path if each)])
+    # Python puts the folder of a script that it runs into its path: the one of the command, which has no modules.
+    scripts = Path(sys.argv[0]).resolve().parent
+    python = [path for path in map(Path, filter(None, sys.path)) if path.resolve() != scripts]
+    sources = Sources(list(dict.fromkeys([*search_path, Path.cwd(), *python])))
     module, _, kind = target.partition(":")
     try:
         wrapper = (read if static else inspected)(module, kind, sources)

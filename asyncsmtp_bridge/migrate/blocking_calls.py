@@ -5,14 +5,14 @@ Owns the words. It does not know how such calls are found.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 
 from .repairs import Repair, repair_of
 from .sites import Caller, Site, shown_path
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class BlockingCall:
     """A line that has smtplib connect or send on the thread of a running event loop.
 
@@ -25,7 +25,7 @@ class BlockingCall:
         host: The server's name, if it is known.
     """
 
-    site: Site = field(repr=False)
+    site: Site
     task: str | None = None
     host: str | None = None
     count: int = 0
@@ -72,6 +72,10 @@ class BlockingCall:
     def _repair(self) -> Repair:
         return repair_of(self.site)
 
+    def __repr__(self) -> str:
+        what = self.does if self.call is None else self.call
+        return f"{type(self).__name__}({shown_path(self.filename)!r}, {self.line}, {self.function!r}, {what!r})"
+
     def __str__(self) -> str:
         return f"{shown_path(self.filename)}:{self.line}: {self.told()}"
 
@@ -103,7 +107,7 @@ class BlockingCallError(RuntimeError):
     """smtplib was about to be used on the thread of a running event loop; nothing was sent.
 
     Args:
-        call: What is known of it.
+        call: What is known of it; of this time alone, where it was raised at the call.
     """
 
     def __init__(self, call: BlockingCall) -> None:

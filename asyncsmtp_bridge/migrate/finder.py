@@ -105,7 +105,7 @@ class BlockingFinder:
 
     # From the hook.
 
-    def _note(self, site: Site, stop: Stop, task: str | None, host: str | None) -> BlockingCall:
+    def _note(self, site: Site, stop: Stop, task: str | None, host: str | None) -> None:
         line = _line_of(site)
         call = self._known(line)
         if call is None:
@@ -118,7 +118,6 @@ class BlockingFinder:
             call.count += 1
             self._holding[stop.thread, line] = stop.seconds(line)
             stop.at_end(partial(self._turn_over, stop, call))
-        return call
 
     def _known(self, line: Line) -> BlockingCall | None:
         return next((call for call in tuple(self.calls) if _line_of(call.site) == line), None)
@@ -240,11 +239,14 @@ def _seen(event: str, args: tuple[Any, ...], thread: int) -> BlockingCallError |
     task, host = _name_of_task(loop), _host(event, args)
     if stop is None or stop.loop is not loop:
         stop = _begin(loop, thread, stop)
-    calls = [(finder, finder._note(site, stop, task, host)) for finder in tuple(_finders)]
-    refused = next((BlockingCallError(call) for finder, call in calls if finder.mode == "error"), None)
-    if refused is None:
-        stop.enter(_line_of(site))
-    return refused
+    finders = tuple(_finders)
+    for finder in finders:
+        finder._note(site, stop, task, host)
+    if any(finder.mode == "error" for finder in finders):
+        # Not one that a finder has, which changes: what is said of each refusal is of that alone.
+        return BlockingCallError(BlockingCall(site, task, host, count=1))
+    stop.enter(_line_of(site))
+    return None
 
 
 def _begin(loop: asyncio.AbstractEventLoop, thread: int, before: Stop | None) -> Stop:

@@ -10,13 +10,17 @@ import ast
 import sys
 from collections.abc import Iterable
 
-from .members import reference
+from .members import ITSELF, FacadeError, reference
 from .source import ClassSource, Function, Sources, dotted, flat, unquoted
+from .syntax import head
 
 _TYPE_VARIABLES = {"TypeVar", "ParamSpec", "TypeVarTuple"}
 _SELVES = {("typing", "Self"), ("typing_extensions", "Self")}
 _QUALIFIERS = {"ClassVar", "Final", "Required", "NotRequired", "ReadOnly"}
 _NOT_TAKEN = {"AnyStr"}
+_SESSIONS = {("smtplib", "SMTP"), ("smtplib", "SMTP_SSL"), ("smtplib", "LMTP")}
+# What is in their brackets is not given.
+_NOT_GIVEN = {"Callable", "Literal", "Type", "type"}
 
 
 class NotTakenOver(Exception):
@@ -67,6 +71,41 @@ class Annotations:
                 return len(variables)
             found |= variables
         return len(found)
+
+    def given(self, annotation: ast.expr | None, self_type: ast.expr | None = None) -> str:
+        """Return the class of what is given, where it blocks: a class of sessions, or this one. "" otherwise.
+
+        Args:
+            annotation: The annotation.
+            self_type: That of ``self``.
+        """
+        annotation = unquoted(annotation)
+        if annotation is None or (isinstance(annotation, ast.Subscript) and head(annotation) in _NOT_GIVEN):
+            return ""
+        if dotted(annotation) is None:
+            inner = (each for each in ast.iter_child_nodes(annotation) if isinstance(each, ast.expr))
+            return next(filter(None, (self.given(each, self_type) for each in inner)), "")
+        origin = self._source.module.origin(annotation)
+        if origin is None:
+            return ""
+        is_its_own = self_type is not None and dotted(annotation) == dotted(self_type) and self.is_variable(origin)
+        if is_its_own or origin in _SELVES:
+            return ITSELF
+        is_this = origin == (self._source.module.name, self._source.name)
+        return ".".join(origin) if is_this or self._is_session(origin) else ""
+
+    def _is_session(self, origin: tuple[str, str], below: tuple[tuple[str, str], ...] = ()) -> bool:
+        """Whether something is a class of sessions: one of smtplib's, or derived from it."""
+        if origin in _SESSIONS:
+            return True
+        if origin in below or origin[0].partition(".")[0] in sys.stdlib_module_names:
+            return False
+        try:
+            found = self._sources.find_class(*origin)
+        except FacadeError:  # of a module that passes it on: no reason to have no face
+            return False
+        bases = [] if found is None else [found.module.origin(base) for base in found.node.bases]
+        return any(base is not None and self._is_session(base, (*below, origin)) for base in bases)
 
     def variables(self, function: Function) -> set[str]:
         """Return the type variables of a function that are neither those of its class nor that of its object."""

@@ -15,7 +15,7 @@ import tokenize
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 
-from .members import ANY, FacadeError, Home, Kind, Member, Wrapper, reference, subscript
+from .members import ANY, ITSELF, PROTOCOLS, FacadeError, Home, Kind, Member, Wrapper, reference, subscript
 
 MARK = "Written by: asyncsmtp-bridge facade "
 """What the head of each face has in a line of its own."""
@@ -218,6 +218,9 @@ class _Writer:
             yield from ("", *(line for note in notes for line in _comment(note)))
         for number, home in enumerate(self._wrapper.homes):
             yield from self._home(home, is_own=not number)
+        if self._wrapper.protocols:
+            yield ""
+            yield from _comment(_not_in_a_face(self._wrapper.protocols))
 
     def _home(self, home: Home, *, is_own: bool) -> Iterator[str]:
         members = [self._as_chosen(member) for member in home.members]
@@ -242,14 +245,24 @@ class _Writer:
         return replace(member, kind=Kind.METHOD, notes=(note,))
 
     def _member(self, member: Member) -> Iterator[str]:
-        for note in member.notes:
+        for note in (*member.notes, *self._given(member.gives)):
             yield from _comment(note)
         yield from self._declaration(member)
         if member.doc:
             yield f"    {_docstring(member.doc)}"
 
+    def _given(self, kind: str) -> Iterator[str]:
+        """Say that what a member gives is not awaited."""
+        own = self._wrapper.homes[0]
+        if kind in (ITSELF, f"{own.module}.{own.name}"):
+            yield f"gives {_one(self._wrapper.name)} itself, which blocks: {self._name}(...) around it"
+        elif kind:
+            module, _, name = kind.rpartition(".")
+            named = "an " + kind if module == "smtplib" else _one(name)
+            yield f"gives {named}, which blocks: bridge(...) around it"
+
     def _declaration(self, member: Member) -> list[str]:
-        there = f"{self._kind}.{member.name}" if member.name else self._kind
+        there = f"{self._kind}.{member.known_as or member.name}" if member.name else self._kind
         name = member.name or self._create
         if member.kind in (Kind.ATTRIBUTE, Kind.PROPERTY):
             line = f"    {name}: {self._spelling.text(member.annotation or ANY)}"
@@ -266,6 +279,16 @@ class _Writer:
         if len(line) <= _LINE:
             return [f"{line}{_ignored(member.minded)}"]
         return [f"    {name} = {call}({first}", f"        {argument},{second}", "    )"]
+
+
+def _not_in_a_face(protocols: Collection[str]) -> str:
+    of_a_proxy = [each for each in protocols if PROTOCOLS[each]]
+    has = "them" if len(of_a_proxy) == len(protocols) else ", ".join(of_a_proxy)
+    return f"a face has no {', '.join(protocols)}{f'; bridge(...) has {has}' if of_a_proxy else ''}"
+
+
+def _one(name: str) -> str:
+    return f"{'an' if name[0] in 'AEIOU' else 'a'} {name}"
 
 
 def _ignored(codes: Iterable[str]) -> str:

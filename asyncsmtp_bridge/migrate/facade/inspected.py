@@ -13,8 +13,11 @@ import functools
 import importlib
 import inspect
 import keyword
+import os
 import smtplib
 import sys
+import sysconfig
+import traceback
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,10 +25,24 @@ from typing import Any
 from ...face import AsyncBridge
 from ...kinds import is_async, is_function, is_generator, makes_context_managers, plain_function
 from . import members
-from .members import ANY, ASYNC_ALREADY, NOT_ANNOTATED, FacadeError, Home, Kind, Member, Wrapper, refused, said_first
+from .members import (
+    ANY,
+    ASYNC_ALREADY,
+    NOT_ANNOTATED,
+    PROTOCOLS,
+    FacadeError,
+    Home,
+    Kind,
+    Member,
+    Wrapper,
+    refused,
+    said_first,
+)
 from .parsed import ClassReader
 from .read import a_function, is_library, looked_in, no_such_class, not_listed
 from .source import ClassSource, Sources
+
+_HERE = __file__
 
 
 def inspected(module: str, name: str, sources: Sources) -> Wrapper:
@@ -40,7 +57,7 @@ def inspected(module: str, name: str, sources: Sources) -> Wrapper:
         FacadeError: There is no such class, it cannot be imported, or it needs no face.
     """
     kind = _imported(module, name, sources)
-    homes, notes, seen = [], [], set[str]()
+    homes, notes, seen, protocols = [], [], set[str](), set[str]()
     construction: tuple[str, ...] | None = None
     source = _source_of(kind, sources)
     for base in kind.__mro__:
@@ -49,6 +66,7 @@ def inspected(module: str, name: str, sources: Sources) -> Wrapper:
             continue
         own = [member for member in _members(base, sources) if member.name not in seen]
         seen |= {member.name for member in own}
+        protocols |= vars(base).keys() & PROTOCOLS.keys()
         homes.append(Home(base.__module__, base.__qualname__, tuple(own)))
         if construction is None:
             construction = _construction(base, sources)
@@ -62,6 +80,7 @@ def inspected(module: str, name: str, sources: Sources) -> Wrapper:
         homes=tuple(homes),
         notes=tuple(notes),
         construction=construction or (),
+        protocols=tuple(each for each in PROTOCOLS if each in protocols),
     )
 
 
@@ -89,6 +108,8 @@ def _module(name: str, sources: Sources) -> Any:
     try:
         with contextlib.redirect_stdout(sys.stderr):  # a face may be on its way to stdout
             return importlib.import_module(name)
+    except SyntaxError as error:
+        raise _failed(name, error, is_readable=_file_of(error) != str(sources.find(name))) from error
     except ModuleNotFoundError as error:
         if error.name is not None and f"{name}.".startswith(f"{error.name}."):
             raise FacadeError(f"there is no module {error.name!r}; looked in {looked_in(sources.folders)}") from error
@@ -99,12 +120,27 @@ def _module(name: str, sources: Sources) -> Any:
         sys.path[:] = before
 
 
-def _failed(name: str, error: BaseException) -> FacadeError:
-    said = " ".join(str(error).split())
-    return FacadeError(
-        f"importing {name} failed: {type(error).__name__}{': ' if said else ''}{said}; "
-        "with --static it is read without being imported"
-    )
+def _failed(name: str, error: BaseException, *, is_readable: bool = True) -> FacadeError:
+    message = error.msg if isinstance(error, SyntaxError) else str(error)
+    said = "\n    ".join(f"{type(error).__name__}: {message}".strip(": \n").splitlines())
+    between = "\n" if "\n" in said else "; "
+    advice = f"{between}with --static it is read without being imported" if is_readable else ""
+    return FacadeError(f"importing {name} failed at {_place(error)}: {said}{advice}")
+
+
+def _file_of(error: SyntaxError) -> str | None:
+    return error.filename if error.filename and not error.filename.startswith("<") else None
+
+
+def _place(error: BaseException) -> str:
+    """Return the line that importing failed at: the innermost one that is the user's own."""
+    if isinstance(error, SyntaxError) and _file_of(error) is not None:
+        return f"{error.filename}:{error.lineno}"
+    installed = tuple(sysconfig.get_paths()[each] + os.sep for each in ("stdlib", "platstdlib", "purelib", "platlib"))
+    frames = [each for each in traceback.extract_tb(error.__traceback__) if not each.filename.startswith("<")]
+    own = [each for each in frames if not each.filename.startswith((*installed, _HERE))]
+    innermost = (own or frames)[-1]
+    return f"{innermost.filename}:{innermost.lineno}"
 
 
 def _source_of(kind: type, sources: Sources) -> ClassSource | None:

@@ -49,6 +49,8 @@ class Member:
         is_cached: It is a property that keeps what it has read, which type checkers know more of.
         is_abstract: Subclasses are to define it.
         minded: What mypy minds in the declaration, as the codes of its errors.
+        gives: The class of what it gives, where that blocks, with its module; `ITSELF` for the wrapper's.
+        known_as: What to declare it by, where type checkers mind its own name.
     """
 
     name: str
@@ -60,6 +62,8 @@ class Member:
     is_cached: bool = False
     is_abstract: bool = False
     minded: tuple[str, ...] = ()
+    gives: str = ""
+    known_as: str = ""
 
 
 @dataclass(frozen=True)
@@ -91,6 +95,7 @@ class Wrapper:
         homes: It and its bases, in the order in which Python looks into them.
         notes: What could not be looked into.
         construction: What cannot be typed when it is made.
+        protocols: Which of `PROTOCOLS` it has.
     """
 
     module: str
@@ -102,6 +107,7 @@ class Wrapper:
     homes: tuple[Home, ...]
     notes: tuple[str, ...] = ()
     construction: tuple[str, ...] = ()
+    protocols: tuple[str, ...] = ()
 
     @property
     def is_abstract(self) -> bool:
@@ -110,6 +116,25 @@ class Wrapper:
 
 
 NOT_ANNOTATED = "not annotated: type checkers accept anything"
+
+ITSELF = "Self"
+"""The class that a member is looked up in."""
+
+PROTOCOLS = {
+    "__call__": True,
+    "__len__": True,
+    "__bool__": True,
+    "__iter__": True,
+    "__next__": False,
+    "__reversed__": False,
+    "__contains__": True,
+    "__getitem__": False,
+    "__setitem__": False,
+    "__delitem__": False,
+    "__aiter__": True,
+    "__anext__": True,
+}
+"""What Python calls by itself, and a face does not have; each with whether a proxy has it."""
 
 ASYNC_ALREADY = "async already, and awaited as it is; type checkers do not see its parameters"
 

@@ -12,8 +12,8 @@ from dataclasses import replace
 
 from . import members
 from .annotations import Annotations
-from .members import ANY, ASYNC_ALREADY, NOT_ANNOTATED, Kind, Member, said_first
-from .source import ClassSource, Function, Sources, flat, unquoted
+from .members import ANY, ASYNC_ALREADY, NOT_ANNOTATED, PROTOCOLS, Kind, Member, said_first
+from .source import FUNCTIONS, ClassSource, Function, Sources, flat, unquoted
 from .syntax import (
     called,
     calls,
@@ -74,6 +74,7 @@ class ClassReader:
         self._types = Annotations(source, sources)
         self._functions: dict[str, Function] = {}
         self._overloads: dict[str, Function] = {}
+        self._last = {each.name: each for each in flat(source.node.body) if isinstance(each, FUNCTIONS)}
         self.passed_on: set[str] = set()
         """What goes to the constructor of a dataclass, and is no attribute."""
 
@@ -101,6 +102,13 @@ class ClassReader:
                 return (NOT_ANNOTATED,) if is_bare(statement) and parameters_of(statement)[1:] else ()
         return None
 
+    def protocols(self) -> set[str]:
+        """Return which of `PROTOCOLS` the class itself has."""
+        named = set(self._last)
+        for statement in flat(self._source.node.body):
+            named |= {target.id for target, _ in pairs(statement) if isinstance(target, ast.Name)}
+        return named & PROTOCOLS.keys()
+
     def _name_of(self, expression: ast.expr) -> str:
         origin = self._source.module.origin(expression)
         return "" if origin is None else ".".join(origin)
@@ -125,7 +133,7 @@ class ClassReader:
     def _given(self, name: str, value: ast.expr | None, doc: str) -> Iterator[Member]:
         """Read ``verify = check``, ``status = property(get_status)``, or a value."""
         if isinstance(value, ast.Name) and value.id in self._functions:
-            yield from (self._renamed(name, member) for member in self._defined(self._functions[value.id]))
+            yield from (self._renamed(name, value.id, each) for each in self._defined(self._functions[value.id]))
         elif isinstance(value, ast.Lambda):
             yield Member(name, Kind.METHOD, doc, notes=(NOT_ANNOTATED,))
         elif not isinstance(value, ast.Call):
@@ -138,16 +146,20 @@ class ClassReader:
         else:
             yield self._attribute(name, None, value, doc)
 
-    @staticmethod
-    def _renamed(name: str, member: Member) -> Member:
-        return replace(member, name=name)
+    def _renamed(self, name: str, before: str, member: Member) -> Member:
+        # mypy takes other names of functions for attributes of objects, whose type depends on the type variables.
+        is_ambiguous = self.parameters and not before.startswith("__")
+        is_still_there = self._last.get(before) is self._functions[before]
+        return replace(member, name=name, known_as=before if is_ambiguous and is_still_there else "")
 
     def _attribute(self, name: str, annotation: ast.expr | None, value: ast.expr | None, doc: str) -> Member:
         taken = self._types.taken_over(annotation)
+        gives = self._types.given(annotation)
+        note = _not_taken_over(annotation)
         if taken is None and (annotation is None or self._types.qualifier(annotation)):
-            taken = type_of(value)
-            return Member(name, Kind.ATTRIBUTE, doc, taken or ANY, () if taken else ("not annotated",))
-        return Member(name, Kind.ATTRIBUTE, doc, taken or ANY, () if taken else (_not_taken_over(annotation),))
+            taken, note = type_of(value), "not annotated"
+            gives = self._types.given(value.func) if isinstance(value, ast.Call) else ""
+        return Member(name, Kind.ATTRIBUTE, doc, taken or ANY, () if taken else (note,), gives=gives)
 
     # Functions.
 
@@ -169,19 +181,22 @@ class ClassReader:
             for name, each in decorators.items()
             if name not in _TRANSPARENT | {_ASYNC_CONTEXT_MANAGER, _BRIDGE}
         )
+        gives = self._types.given(function.returns, _self_type(function))
         is_static = "builtins.staticmethod" in decorators
         if is_static or "builtins.classmethod" in decorators:
             makes = not is_static and self._makes_one(function)
             typing = self._typing_notes(function, decorators)
             kind = Kind.FACTORY if makes else Kind.FUNCTION
-            yield Member(function.name, kind, doc, None, notes + typing, is_abstract=is_abstract)
+            gives = "" if makes else gives
+            yield Member(function.name, kind, doc, None, notes + typing, is_abstract=is_abstract, gives=gives)
             return
         annotation, typing = self._as_it_is_awaited(function, decorators)
         kind = Kind.METHOD if annotation is None else Kind.ATTRIBUTE
         is_seen = kind is Kind.METHOD and not notes
         minded = self._minded(self._overloads.get(function.name, function)) if is_seen else {}
         notes += (*typing, *minded.values())
-        yield Member(function.name, kind, doc, annotation, notes, is_abstract=is_abstract, minded=tuple(minded))
+        codes = tuple(minded)
+        yield Member(function.name, kind, doc, annotation, notes, is_abstract=is_abstract, minded=codes, gives=gives)
 
     def _minded(self, function: Function) -> dict[str, str]:
         """Return what mypy minds, as the codes of its errors, each with what is to be said of it."""
@@ -242,7 +257,8 @@ class ClassReader:
         doc = "" if getter is None else said_first(ast.get_docstring(getter))
         blocks = getter is not None and any(self._talks(node) for node in ast.walk(getter))
         is_abstract = getter is not None and any(self._name_of(each) in _ABSTRACT for each in getter.decorator_list)
-        return Member(name, Kind.PROPERTY, doc, taken or ANY, notes, blocks, is_cached, is_abstract)
+        gives = "" if getter is None else self._types.given(returns, _self_type(getter))
+        return Member(name, Kind.PROPERTY, doc, taken or ANY, notes, blocks, is_cached, is_abstract, gives=gives)
 
     def _talks(self, node: ast.AST) -> bool:
         """Whether it is a call of smtplib's, or of what a session has and waits for the server."""
@@ -301,6 +317,11 @@ class ClassReader:
                     annotation = statement.annotation
                 if isinstance(target, ast.Attribute) and is_attribute_of(target, parameters[0].arg):
                     yield self._attribute(target.attr, annotation, value, doc)
+
+
+def _self_type(function: Function) -> ast.expr | None:
+    first = next(iter(parameters_of(function)), None)
+    return None if first is None else unquoted(first.annotation)
 
 
 def _is_typed(parameter: ast.arg | None) -> bool:

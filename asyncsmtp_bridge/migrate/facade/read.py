@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .members import FacadeError, Home, Wrapper, refused, said_first
+from .members import PROTOCOLS, FacadeError, Home, Wrapper, refused, said_first
 from .parsed import ClassReader
 from .source import ClassSource, Sources, flat
 
@@ -29,7 +29,7 @@ def read(module: str, name: str, sources: Sources) -> Wrapper:
     found = sources.find_class(module, name)
     if found is None:
         raise _not_found(module, name, sources)
-    homes, notes, seen = [], [], set[str]()
+    homes, notes, seen, protocols = [], [], set[str](), set[str]()
     construction: tuple[str, ...] | None = None
     for base in _linear(found, sources):
         if base.source is None:
@@ -38,6 +38,7 @@ def read(module: str, name: str, sources: Sources) -> Wrapper:
         reader = ClassReader(base.source, sources)
         members = [member for member in reader.members().values() if member.name not in seen]
         seen |= {member.name for member in members}
+        protocols |= reader.protocols()
         homes.append(Home(base.module, base.name, tuple(members)))
         construction = reader.construction() if construction is None else construction
     return Wrapper(
@@ -50,6 +51,7 @@ def read(module: str, name: str, sources: Sources) -> Wrapper:
         homes=tuple(homes),
         notes=tuple(notes),
         construction=construction or (),
+        protocols=tuple(each for each in PROTOCOLS if each in protocols),
     )
 
 

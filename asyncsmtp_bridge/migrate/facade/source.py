@@ -17,6 +17,7 @@ from .members import FacadeError
 
 Statements = Iterable[ast.stmt]
 Function = ast.FunctionDef | ast.AsyncFunctionDef
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 def flat(statements: Statements) -> Iterator[ast.stmt]:

@@ -26,6 +26,10 @@ WRAPPERS = {
     "sessions": "Session",
     "migrated": "HalfMigrated",
     "keywords": "Mailer",
+    "given": "Broker",
+    "given_base": "Desk",
+    "generic": "Archive",
+    "generic_bound": "TextArchive",
     "odd": "Odd",
     "odd_inner": "Outer.Inner",
 }

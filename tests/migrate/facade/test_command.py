@@ -129,10 +129,10 @@ def test_modules_are_found_in_folders_that_are_named(facade: Facade, tmp_path: P
         ("corp.mail:CorpMialer", WRAPPER, "the module corp.mail has no class 'CorpMialer'; its classes are CorpMailer"),
         ("corp.mail:os", WRAPPER, "the module corp.mail has no class 'os'"),
         ("corp.mail:send", "def send(): ...", "corp.mail.send is a function, and needs no face: bridge(send)"),
-        ("corp.mail:CorpMailer", "import os\nos.environ['NO_SUCH_NAME']", "importing corp.mail failed: KeyError: "),
-        ("corp.mail:CorpMailer", "import no_such_module", "importing corp.mail failed: ModuleNotFoundError: "),
-        ("corp.mail:CorpMailer", "raise SystemExit(3)", "importing corp.mail failed: SystemExit: 3"),
-        ("corp.mail:CorpMailer", "class CorpMailer(", "importing corp.mail failed: SyntaxError: "),
+        ("corp.mail:CorpMailer", "import os\nos.environ['NO_SUCH_NAME']", "mail.py:2: KeyError: "),
+        ("corp.mail:CorpMailer", "import no_such_module", "mail.py:1: ModuleNotFoundError: "),
+        ("corp.mail:CorpMailer", "raise SystemExit(3)", "mail.py:1: SystemExit: 3"),
+        ("corp.mail:CorpMailer", "class CorpMailer(", "mail.py:1: SyntaxError: '(' was never closed\n"),
         ("corp.mail", WRAPPER, "'corp.mail': a module and a class, as in corp.mail:CorpMailer"),
     ],
 )
@@ -172,6 +172,43 @@ def test_importing_that_fails_is_answered_by_reading_the_source(facade: Facade, 
     path.write_text("import no_such_module\n" + path.read_text())
     assert "with --static it is read without being imported" in facade("corp.mail:CorpMailer").stderr
     assert facade("corp.mail:CorpMailer", "--static").status == 0
+
+
+def test_what_importing_fails_with_is_said_with_its_lines(facade: Facade, tmp_path: Path) -> None:
+    path = tmp_path / "corp" / "mail.py"
+    path.write_text("import os\nraise RuntimeError('no settings\\nset SETTINGS')\n")
+    assert facade("corp.mail:CorpMailer").stderr == (
+        f"asyncsmtp-bridge facade: importing corp.mail failed at {path}:2: RuntimeError: no settings\n"
+        "    set SETTINGS\n"
+        "with --static it is read without being imported\n"
+    )
+
+
+def test_reading_is_offered_where_what_is_imported_is_no_python(facade: Facade, tmp_path: Path) -> None:
+    path = tmp_path / "corp" / "mail.py"
+    path.write_text("import corp.orders\n" + path.read_text())
+    (tmp_path / "corp" / "orders.py").write_text("def (")
+    said = facade("corp.mail:CorpMailer").stderr
+    assert f"importing corp.mail failed at {tmp_path / 'corp' / 'orders.py'}:1: SyntaxError: " in said
+    assert "with --static it is read without being imported" in said
+    assert facade("corp.mail:CorpMailer", "--static").status == 0
+
+
+def test_the_folder_of_the_command_is_none_to_look_into(tmp_path: Path) -> None:
+    bin_, project = tmp_path / "bin", tmp_path / "project"
+    for folder in (bin_, project):
+        folder.mkdir()
+    script = bin_ / "asyncsmtp-bridge"
+    script.write_text("from asyncsmtp_bridge.cli.app import app\napp()\n")
+    ended = subprocess.run(
+        [sys.executable, str(script), "facade", "nope:CorpMailer"],
+        cwd=project,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "200"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert f"looked in {project}, {ROOT}, " in ended.stderr
 
 
 @pytest.mark.parametrize(

@@ -147,6 +147,81 @@ def test_a_decorator_that_is_not_known_is_noted() -> None:
     assert line_before(face("migrated", "HalfMigrated"), line) == noted
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "    itself = async_method(Broker.itself)",
+        "    again = async_method(Broker.again)",
+        "    of = async_method(Broker.of)",
+        "    batch = async_method(Broker.batch)",
+        "    all = staticmethod(bridge(Broker.all))",
+        "    connect = staticmethod(bridge(Broker.connect))",
+        "    other: Broker | None",
+        "    later: Callable[..., Coroutine[Any, Any, Broker]]",
+    ],
+)
+def test_what_gives_the_wrapper_itself_is_noted(line: str) -> None:
+    noted = "# gives a Broker itself, which blocks: AsyncBroker(...) around it"
+    assert line_before(face("given", "Broker"), line) == noted
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "    session = async_method(Broker.session)",
+        "    sessions = async_method(Broker.sessions)",
+        "    smtp: SMTP",
+        "    kept: Any",
+        "    status = async_method(Broker.status)",
+    ],
+)
+def test_what_gives_a_session_is_noted(line: str) -> None:
+    noted = "# gives an smtplib.SMTP, which blocks: bridge(...) around it"
+    assert line_before(face("given", "Broker"), line) == noted
+
+
+def test_what_gives_a_session_of_a_class_of_the_projects_is_noted() -> None:
+    line = "    corp = async_method(Broker.corp)"
+    assert line_before(face("given", "Broker"), line) == "# gives a CorpSMTP, which blocks: bridge(...) around it"
+
+
+def test_what_takes_a_session_or_makes_one_later_is_not() -> None:
+    text = face("given", "Broker")
+    for line in ("    use = async_method(Broker.use)", "    connects: Callable[[], SMTP]", "    kind: type[SMTP]"):
+        assert "gives" not in line_before(text, line)
+    assert "gives" not in line_before(text, "    made = async_method.factory(Broker.made)")
+
+
+def test_what_gives_a_base_of_the_wrapper_is_no_face_of_the_wrapper() -> None:
+    line = "    of = async_method(Desk.of)"
+    assert line_before(face("given", "Desk"), line) == "# gives a Broker, which blocks: bridge(...) around it"
+
+
+def test_what_python_calls_by_itself_is_listed_at_the_end() -> None:
+    listed = "    # a face has no __call__, __len__, __getitem__; bridge(...) has __call__, __len__\n"
+    assert face("given", "Broker").endswith(f"\n\n{listed}")
+    assert face("given", "Desk").endswith(f"\n\n{listed}")
+    assert "a face has no" not in face("sessions", "Session")
+
+
+def test_another_name_of_a_method_of_a_generic_class_is_declared_by_the_first() -> None:
+    text = face("generic", "Archive")
+    assert "    add = async_method(Archive.put)\n" in text
+    assert "    enter = async_method(Archive._enter)\n" in text
+
+
+def test_another_name_of_a_method_that_was_defined_anew_is_not(tmp_path: Path) -> None:
+    source = """
+from typing import Generic, TypeVar
+T = TypeVar("T")
+class CorpMailer(Generic[T]):
+    def send(self): ...
+    send_before = send
+    def send(self): ...
+"""
+    assert "send_before = async_method(CorpMailer.send_before)" in written(tmp_path, source)
+
+
 def test_a_property_that_talks_to_the_server_is_awaited_and_another_is_not() -> None:
     text = face("sessions", "Session")
     assert "    status = async_method(Session.status)\n" in text

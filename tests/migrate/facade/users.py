@@ -11,6 +11,9 @@ from contextlib import AbstractAsyncContextManager
 from email.message import EmailMessage
 from typing import Any
 
+from generic import AsyncArchive
+from generic_bound import AsyncTextArchive
+from given import AsyncBroker
 from keywords import AsyncMailer
 from legacy import AsyncLegacyMailer
 from lookup import AsyncVerifier
@@ -25,6 +28,7 @@ from sessions import AsyncSession
 from typing_extensions import assert_type
 
 from tests.migrate.facade.corp.base import Failure
+from tests.migrate.facade.corp.given import Broker
 from tests.migrate.facade.corp.odd import Outer
 from tests.migrate.facade.corp.outbox import Outbox
 
@@ -127,6 +131,21 @@ async def odd() -> None:
         await inner.send("x")
     except AsyncInner.Refused as error:
         print(error)
+
+
+async def given(broker: AsyncBroker) -> None:
+    one: Broker = await broker.itself()
+    print(one)
+    assert_type(await AsyncBroker(await broker.again()).size(), int)
+    async with broker.batch() as batch:
+        assert_type(batch, Broker)
+    assert_type(await (await AsyncBroker.made()).size(), int)
+
+
+async def generic(archive: AsyncArchive, texts: AsyncTextArchive) -> None:
+    assert_type(await archive.add("x"), int)
+    assert_type(await texts.add("x"), int)
+    assert_type(await texts.opened("x"), str)
 
 
 class AsyncOwnMailer(AsyncReminderMailer):

@@ -242,6 +242,17 @@ async def test_an_error_that_was_caught_is_raised_when_it_is_left(mailer: Mailer
     assert found.calls[0].through[0].function.endswith("send_safely")
 
 
+async def test_each_error_tells_of_its_own_time_alone(mailer: Mailer) -> None:
+    with find_blocking("error") as found:
+        for name in ("first", "second"):
+            with pytest.raises(BlockingCallError) as raised:
+                await asyncio.create_task(notify(mailer), name=name)
+            assert f"in notify (task '{name}'): blocks the event loop\n" in str(raised.value)
+            assert (raised.value.call.task, raised.value.call.count) == (name, 1)
+        assert [call.count for call in found.calls] == [2]
+        found.calls.clear()
+
+
 async def test_calls_that_were_cleared_are_done_with(mailer: Mailer) -> None:
     with find_blocking("error") as found:
         with pytest.raises(BlockingCallError):

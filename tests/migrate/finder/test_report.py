@@ -37,6 +37,13 @@ def test_it_names_line_task_time_way_and_mend(monkeypatch: pytest.MonkeyPatch) -
     )
 
 
+def test_its_repr_is_a_line_with_the_place_and_what_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(HERE.parent)
+    with SMTPTestServer() as server, find_blocking("record") as found:
+        asyncio.run(notify(Mailer(server.port)))
+    assert repr(found.calls) == """[BlockingCall('test_report.py', 20, 'notify', 'mailer.send("x")')]"""
+
+
 def test_a_file_that_lies_elsewhere_is_named_in_full(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     with SMTPTestServer() as server, find_blocking("record") as found:
         asyncio.run(notify(Mailer(server.port)))
