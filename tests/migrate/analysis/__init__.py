@@ -1,0 +1,1 @@
+"""What `asyncsmtp-bridge scan` understands of Python: a specification, in small programs."""
