@@ -41,7 +41,7 @@ class Unreachable(Exception):
         super().__init__(f"no connection to {server}: {self.reason}")
 
 
-def _explain(server: Server, error: Exception) -> tuple[str, str]:  # noqa: PLR0911 - a table
+def _explain(server: Server, error: Exception) -> tuple[str, str]:
     port_advice = "Check --port: 25 is the usual one, 587 for submission; 465 expects TLS from the first byte"
     if isinstance(error, ConnectionRefusedError):
         return "connection refused, nothing listens there", f"Check --host and that the server runs. {port_advice}."
