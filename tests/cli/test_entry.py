@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from importlib import metadata
 
 import pytest
+import typer
+
+from asyncsmtp_bridge.cli.app import app
 
 from .conftest import ROOT, Run
 
@@ -107,3 +111,22 @@ def test_a_size_from_the_environment_that_is_no_number_is_wrong_usage(
     ended = run("send", "x.eml")
     assert ended.status == 2
     assert "ASYNCSMTP_BRIDGE_EXECUTOR_SIZE" in ended.stderr
+
+
+COMMAND = re.compile(r"^(?:\$ |- run: )?(asyncsmtp-bridge \w.*)$", re.MULTILINE)
+
+DOCUMENTED = sorted(
+    {
+        (file.name, line.split("#")[0].strip())
+        for file in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+        for line in COMMAND.findall(file.read_text(encoding="utf-8"))
+    }
+)
+
+
+@pytest.mark.parametrize(("page", "line"), DOCUMENTED)
+def test_what_the_documentation_calls_is_there(page: str, line: str) -> None:
+    _, command, *arguments = line.split()
+    known = typer.main.get_command(app).commands[command]
+    options = {option for parameter in known.params for option in parameter.opts}
+    assert {each.partition("=")[0] for each in arguments if each.startswith("-")} <= options, page

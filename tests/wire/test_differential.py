@@ -93,7 +93,7 @@ def as_smtplib_understands(dialogue: Dialogue) -> Dialogue:
     return replace(dialogue, steps={step: said(step, answer) for step, answer in dialogue.steps.items()})
 
 
-def comparable(answer: Answered) -> Any:  # noqa: PLR0911 - one for each difference
+def comparable(answer: Answered) -> Any:
     """Return what must be the same of an answer."""
     match answer:
         case smtplib.SMTPSenderRefused(smtp_code=552, sender=sender):
