@@ -56,6 +56,6 @@ __all__ = [
 ]
 
 if _os.environ.get("ASYNCSMTP_BRIDGE_FIND_BLOCKING"):
-    from .migrate.finder import from_environment as _find_blocking_from_environment
+    from .migrate.finding.finder import from_environment as _find_blocking_from_environment
 
     _find_blocking_from_environment()

@@ -19,14 +19,14 @@ import typer
 from rich.console import Console
 
 from ..migrate.findings import Unread
-from ..migrate.plan import plan
+from ..migrate.planning.plan import plan
+from ..migrate.scanning.wrappers import check
 from ..migrate.sources import Sources, read
-from ..migrate.wrappers import check
 from .report import printable
 
 if TYPE_CHECKING:
-    from ..migrate.changes import Change
-    from ..migrate.edits import Left
+    from ..migrate.editing.changes import Change
+    from ..migrate.editing.edits import Left
 
 STYLES = {"---": "bold", "+++": "bold", "@@ ": "cyan", "-": "red", "+": "green"}
 """How lines of a diff are shown that begin so; the first that fits."""
@@ -106,7 +106,7 @@ def migrate(
 
 
 def _outcome(sources: Sources, wrappers: Sequence[str], *, write: bool) -> Outcome:
-    from ..migrate.changes import changes
+    from ..migrate.editing.changes import changes
 
     try:
         check(wrappers, sources)
@@ -129,7 +129,7 @@ def _outcome(sources: Sources, wrappers: Sequence[str], *, write: bool) -> Outco
 
 def _written(change: Change) -> Unread | None:
     """Write a file; return why it is not written, if it is not."""
-    from ..migrate.changes import Unwritten
+    from ..migrate.editing.changes import Unwritten
 
     try:
         change.write()

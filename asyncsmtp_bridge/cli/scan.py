@@ -16,13 +16,13 @@ from pathlib import Path
 
 import typer
 
-from ..migrate.baseline import Baseline, BaselineError, Comparison, moved
 from ..migrate.findings import Finding, Place, Scan, Way
-from ..migrate.reports import as_annotations, as_json
-from ..migrate.sarif import as_sarif
-from ..migrate.scan import scan as find
+from ..migrate.scanning.baseline import Baseline, BaselineError, Comparison, moved
+from ..migrate.scanning.reports import as_annotations, as_json
+from ..migrate.scanning.sarif import as_sarif
+from ..migrate.scanning.scan import scan as find
+from ..migrate.scanning.wrappers import check
 from ..migrate.sources import read
-from ..migrate.wrappers import check
 from .report import printable
 
 SHOWN_PATHS = 3

@@ -5,7 +5,7 @@ with find_blocking() as found:      # every use of smtplib on an event loop's th
 print(found.calls)
 """
 
-from .blocking_calls import BlockingCall, BlockingCallError, BlockingCallWarning
-from .finder import BlockingFinder, find_blocking
+from .finding.blocking_calls import BlockingCall, BlockingCallError, BlockingCallWarning
+from .finding.finder import BlockingFinder, find_blocking
 
 __all__ = ["BlockingCall", "BlockingCallError", "BlockingCallWarning", "BlockingFinder", "find_blocking"]

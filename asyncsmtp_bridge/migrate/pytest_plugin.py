@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from .finder import BlockingFinder
+    from .finding.finder import BlockingFinder
 
 
 @pytest.fixture(name="find_blocking")
@@ -20,7 +20,7 @@ def finding_blocking() -> Iterator[BlockingFinder]:
 
     Its ``calls`` are what was found so far; a test that expects them looks at them and clears that list.
     """
-    from .finder import find_blocking
+    from .finding.finder import find_blocking
 
     with find_blocking("record") as finder:
         yield finder
@@ -45,7 +45,7 @@ def _finder_of(item: pytest.Item) -> BlockingFinder | None:
     finder = getattr(item, "funcargs", {}).get("find_blocking")
     if finder is None:
         return None
-    from .finder import BlockingFinder
+    from .finding.finder import BlockingFinder
 
     return finder if isinstance(finder, BlockingFinder) else None  # but a fixture of somebody else's
 

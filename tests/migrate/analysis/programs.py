@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 
 from asyncsmtp_bridge.migrate.findings import Finding
-from asyncsmtp_bridge.migrate.scan import scan
+from asyncsmtp_bridge.migrate.scanning.scan import scan
 from asyncsmtp_bridge.migrate.sources import read
 
 from ..marks import marks

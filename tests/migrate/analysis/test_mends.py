@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from asyncsmtp_bridge.migrate.scan import scan
+from asyncsmtp_bridge.migrate.scanning.scan import scan
 from asyncsmtp_bridge.migrate.sources import read
 
 HEAD = """\

@@ -4,8 +4,8 @@ import ast
 import textwrap
 from collections.abc import Iterator
 
-from asyncsmtp_bridge.migrate.editor import edited
-from asyncsmtp_bridge.migrate.edits import Edits, Span
+from asyncsmtp_bridge.migrate.editing.editor import edited
+from asyncsmtp_bridge.migrate.editing.edits import Edits, Span
 
 MARK = "send"
 """Calls of functions and methods of this name are awaited."""

@@ -5,8 +5,8 @@ import sys
 
 import pytest
 
-from asyncsmtp_bridge.migrate.editor import edited
-from asyncsmtp_bridge.migrate.edits import Edits, Span, Uneditable
+from asyncsmtp_bridge.migrate.editing.editor import edited
+from asyncsmtp_bridge.migrate.editing.edits import Edits, Span, Uneditable
 
 from .marked import awaited, awaiting, in_coroutine
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from asyncsmtp_bridge.migrate.editor import edited
-from asyncsmtp_bridge.migrate.edits import Bridge, Edits, Import
+from asyncsmtp_bridge.migrate.editing.editor import edited
+from asyncsmtp_bridge.migrate.editing.edits import Bridge, Edits, Import
 
 TOP = "from asyncsmtp_bridge import bridge\n"
 LINE = "async_send = bridge(send)"

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from asyncsmtp_bridge.migrate.changes import Change, Unwritten, changes
-from asyncsmtp_bridge.migrate.edits import Edits, Import, Left, Plan, Span
+from asyncsmtp_bridge.migrate.editing.changes import Change, Unwritten, changes
+from asyncsmtp_bridge.migrate.editing.edits import Edits, Import, Left, Plan, Span
 from asyncsmtp_bridge.migrate.findings import Place
 from asyncsmtp_bridge.migrate.sources import Source, read
 

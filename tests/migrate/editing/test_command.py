@@ -343,11 +343,13 @@ def test_without_libcst_it_says_what_to_install(project: Path):
 
 
 def test_the_editor_imported_without_libcst_says_what_to_install():
-    code = "import sys; sys.modules['libcst'] = None; import asyncsmtp_bridge.migrate.editor"
+    code = "import sys; sys.modules['libcst'] = None; import asyncsmtp_bridge.migrate.editing.editor"
     ended = subprocess.run(
         [sys.executable, "-c", code], cwd=Path(__file__).parents[3], capture_output=True, text=True, check=False
     )
-    assert 'asyncsmtp_bridge.migrate.editor needs libcst: pip install "asyncsmtp_bridge[migrate]"' in ended.stderr
+    assert (
+        'asyncsmtp_bridge.migrate.editing.editor needs libcst: pip install "asyncsmtp_bridge[migrate]"' in ended.stderr
+    )
 
 
 def test_a_wrapper_that_nothing_names_is_wrong_usage(project: Path, migrate: Run):

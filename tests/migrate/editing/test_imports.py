@@ -2,8 +2,8 @@
 
 import pytest
 
-from asyncsmtp_bridge.migrate.editor import edited
-from asyncsmtp_bridge.migrate.edits import Edits, Import
+from asyncsmtp_bridge.migrate.editing.editor import edited
+from asyncsmtp_bridge.migrate.editing.edits import Edits, Import
 
 SMTP = Import("asyncsmtp_bridge", "AsyncSMTP")
 BRIDGE = Import("asyncsmtp_bridge", "bridge")

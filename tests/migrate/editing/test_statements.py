@@ -4,8 +4,8 @@ import ast
 
 import pytest
 
-from asyncsmtp_bridge.migrate.editor import edited
-from asyncsmtp_bridge.migrate.edits import Edits, Span, Uneditable
+from asyncsmtp_bridge.migrate.editing.editor import edited
+from asyncsmtp_bridge.migrate.editing.edits import Edits, Span, Uneditable
 
 from .marked import awaiting, in_coroutine, marked_calls
 

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from asyncsmtp_bridge.migrate.editor import edited
-from asyncsmtp_bridge.migrate.edits import Bridge, Edits, Import, Span, Uneditable
+from asyncsmtp_bridge.migrate.editing.editor import edited
+from asyncsmtp_bridge.migrate.editing.edits import Bridge, Edits, Import, Span, Uneditable
 
 from .marked import awaiting, in_coroutine, without_awaits
 

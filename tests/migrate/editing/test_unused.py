@@ -2,8 +2,8 @@
 
 import pytest
 
-from asyncsmtp_bridge.migrate.editor import edited
-from asyncsmtp_bridge.migrate.edits import Edits, Import, Span
+from asyncsmtp_bridge.migrate.editing.editor import edited
+from asyncsmtp_bridge.migrate.editing.edits import Edits, Import, Span
 
 
 def without(text: str, *names: str) -> str:

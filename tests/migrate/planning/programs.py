@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from textwrap import dedent
 
-from asyncsmtp_bridge.migrate.editor import edited
-from asyncsmtp_bridge.migrate.edits import Left, Plan
-from asyncsmtp_bridge.migrate.plan import plan
+from asyncsmtp_bridge.migrate.editing.editor import edited
+from asyncsmtp_bridge.migrate.editing.edits import Left, Plan
+from asyncsmtp_bridge.migrate.planning.plan import plan
 from asyncsmtp_bridge.migrate.sources import Sources, read
 
 HEAD = '''\

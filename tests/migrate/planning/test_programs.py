@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 
 from asyncsmtp_bridge.migrate import find_blocking
-from asyncsmtp_bridge.migrate.edits import Left
-from asyncsmtp_bridge.migrate.scan import scan
+from asyncsmtp_bridge.migrate.editing.edits import Left
+from asyncsmtp_bridge.migrate.scanning.scan import scan
 from asyncsmtp_bridge.testing import SMTPTestServer
 
 from . import calls, sessions

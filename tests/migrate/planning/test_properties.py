@@ -11,7 +11,7 @@ from textwrap import indent
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from asyncsmtp_bridge.migrate.scan import scan
+from asyncsmtp_bridge.migrate.scanning.scan import scan
 
 from ..marks import LEGACY, sources
 from .programs import HEAD, migrated, planned

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from asyncsmtp_bridge.migrate.blocking import Blocking
-from asyncsmtp_bridge.migrate.inference import Inference
-from asyncsmtp_bridge.migrate.sharing import Sharing
+from asyncsmtp_bridge.migrate.analysis.blocking import Blocking
+from asyncsmtp_bridge.migrate.analysis.inference import Inference
+from asyncsmtp_bridge.migrate.planning.sharing import Sharing
 from asyncsmtp_bridge.migrate.sources import read
 
 HEAD = """\

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from asyncsmtp_bridge.migrate.baseline import Baseline, BaselineError, Comparison, moved
 from asyncsmtp_bridge.migrate.findings import Finding, Place
+from asyncsmtp_bridge.migrate.scanning.baseline import Baseline, BaselineError, Comparison, moved
 
 from .conftest import Write, finding
 

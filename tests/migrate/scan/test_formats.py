@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from asyncsmtp_bridge.migrate.baseline import Comparison, Entry
 from asyncsmtp_bridge.migrate.findings import Place, Scan, Unread, Way
-from asyncsmtp_bridge.migrate.reports import as_annotations, as_json
-from asyncsmtp_bridge.migrate.sarif import as_sarif
+from asyncsmtp_bridge.migrate.scanning.baseline import Comparison, Entry
+from asyncsmtp_bridge.migrate.scanning.reports import as_annotations, as_json
+from asyncsmtp_bridge.migrate.scanning.sarif import as_sarif
 
 from .conftest import finding
 

@@ -1,0 +1,1 @@
+"""Finding what blocks an event loop, while a program runs."""
