@@ -101,7 +101,12 @@ def _write(output: Path, there: str | None, text: str) -> None:
         )
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
-        output.write_text(text, encoding="utf-8", newline="\n")
+        written = output.with_name(f".{output.name}.{os.getpid()}")  # whole, or not at all
+        try:
+            written.write_text(text, encoding="utf-8", newline="\n")
+            os.replace(written, output)
+        finally:
+            written.unlink(missing_ok=True)
     except OSError as error:
         raise FacadeError(f"{output} cannot be written: {error}") from error
     typer.echo(f"{output}: written", err=True)

@@ -21,6 +21,7 @@ from .naming import Naming
 from .places import Unsafe, check_place
 from .sessions import NAMED_ON_THE_WAY
 from .sharing import Sharing
+from .threads import Threads
 
 
 class Callees:
@@ -33,6 +34,7 @@ class Callees:
         lines: The text of the module.
         naming: The bridges of the module.
         sharing: What functions share.
+        threads: What else keeps them from running in threads.
     """
 
     def __init__(
@@ -43,6 +45,7 @@ class Callees:
         lines: Lines,
         naming: Naming,
         sharing: Sharing,
+        threads: Threads,
     ) -> None:
         self._function = function
         self._inference = inference
@@ -50,6 +53,7 @@ class Callees:
         self._lines = lines
         self._naming = naming
         self._sharing = sharing
+        self._threads = threads
 
     def draft(self, step: Step) -> Draft:
         """Return the edits for one step.
@@ -124,6 +128,11 @@ class Callees:
         """
         parent = self._parents[call]
         if isinstance(parent, ast.For) and parent.iter is call:
+            if any(isinstance(each, (ast.Break, ast.Return)) for line in parent.body for each in ast.walk(line)):
+                raise Unsafe(
+                    "the loop may be left early, and the generator would be closed some time later: write 'async with "
+                    "contextlib.aclosing(bridge(...)(...)) as it', and walk through it"
+                )
             drafted.walked.add(Span.of(parent))
         elif isinstance(parent, ast.comprehension) and parent.iter is call:
             check_place(parent.target, self._function, self._parents)
@@ -184,7 +193,12 @@ class Callees:
 
     def _check_sharing(self, called: Iterable[Function]) -> None:
         for each in called:
-            shared = None if each.is_async else self._sharing.of(each)
+            if each.is_async:
+                continue
+            objection = self._threads.objection(each)
+            if objection is not None:
+                raise Unsafe(objection)
+            shared = self._sharing.of(each)
             if shared is not None:
                 raise Unsafe(
                     f"it uses {shared}, as other calls do, and in threads they would run side by side: bridge what "

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import builtins
 import re
+from functools import cached_property
 from itertools import chain, count
 
 from ..analysis.inference import Inference
@@ -37,6 +38,12 @@ class Naming:
         self._sources: dict[str, str] = {}
         declared = [each.names for each in ast.walk(module.source.tree) if isinstance(each, ast.Global)]
         self._replaced = {name for names in declared for name in names}  # by functions, while the program runs
+
+    @cached_property
+    def _put(self) -> set[str]:
+        """The names of attributes that the project puts something else into, while it runs: of modules, too."""
+        nodes = [node for module in self._inference.modules for node in ast.walk(module.source.tree)]
+        return {node.attr for node in nodes if isinstance(node, ast.Attribute) and not isinstance(node.ctx, ast.Load)}
 
     def bridge_of(self, func: ast.expr, source: str, function: Function) -> Bridge | None:
         """Return the bridge of what a function calls; None: it is bridged where it is called.
@@ -70,6 +77,8 @@ class Naming:
             return False
         if not isinstance(func, ast.Attribute):
             return True
+        if func.attr in self._put:
+            return False
         homes = self._inference.values_of(func.value, self._module.scope)
         if not homes or not all(isinstance(each, (Module, External)) for each in homes):
             return False

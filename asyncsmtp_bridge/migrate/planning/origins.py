@@ -13,7 +13,6 @@ that are acquired and released by calls.
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -23,10 +22,8 @@ from ..analysis.decorators import last_name
 from ..analysis.inference import Inference
 from ..analysis.program import Bound, Function, Kind, Module, Scope
 from ..analysis.values import External, Instance, Manager, Method, Several, Value
+from .places import is_lock
 
-_LOCK = re.compile(
-    r"(?<![BCbc])lock|Lock|(?<![BC])LOCK|[Mm]utex|MUTEX"
-)  # not in the name of a clock, or of what blocks
 _DEEPEST = 40
 """Calls in calls that are followed: further down, nothing is shared."""
 
@@ -300,7 +297,7 @@ class Origins:
         if function not in self._guarded:
             found: set[ast.AST] = set()
             for node in ast.walk(function.node):
-                if isinstance(node, ast.With) and any(_is_lock(item.context_expr) for item in node.items):
+                if isinstance(node, ast.With) and any(is_lock(item.context_expr) for item in node.items):
                     found.update(each for statement in node.body for each in ast.walk(statement))
             self._guarded[function] = found
         return self._guarded[function]
@@ -326,11 +323,6 @@ def _name_of(decorator: ast.expr) -> str:
     while isinstance(decorator, ast.Call):
         decorator = decorator.func
     return last_name(decorator)
-
-
-def _is_lock(node: ast.expr) -> bool:
-    names = [getattr(each, "id", getattr(each, "attr", None)) for each in ast.walk(node)]
-    return any(isinstance(each, str) and _LOCK.search(each) for each in names)
 
 
 def _takes_out(func: ast.Attribute, call: ast.Call) -> bool:

@@ -28,6 +28,7 @@ from .objects import Objects
 from .places import Unsafe
 from .sessions import Sessions
 from .sharing import Sharing
+from .threads import Threads
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,11 +49,12 @@ def plan(sources: Iterable[Source], wrappers: Sequence[str] = ()) -> Plan:
     inference = Inference(sources, [dotted(each) for each in wrappers])
     blocking = Blocking(inference)
     sharing = Sharing(inference, blocking)
+    threads = Threads(inference)
     edits: dict[Path, Edits] = {}
     left: list[Left] = []
     verifying: list[Place] = []
     for module in inference.modules:
-        planned = _ModulePlan(module, inference, blocking, sharing)
+        planned = _ModulePlan(module, inference, blocking, sharing, threads)
         planned.make()
         left += planned.left
         verifying += planned.verifying()
@@ -81,11 +83,14 @@ def _notes(verifying: Sequence[Place]) -> tuple[str, ...]:
 class _ModulePlan:
     """The plan of one module."""
 
-    def __init__(self, module: Module, inference: Inference, blocking: Blocking, sharing: Sharing) -> None:
+    def __init__(
+        self, module: Module, inference: Inference, blocking: Blocking, sharing: Sharing, threads: Threads
+    ) -> None:
         self._module = module
         self._inference = inference
         self._blocking = blocking
         self._sharing = sharing
+        self._threads = threads
         self._lines = Lines(module.source.text)
         self._naming = Naming(module, inference)
         self._drafted = Draft(set())
@@ -111,7 +116,9 @@ class _ModulePlan:
     def _plan_function(self, function: Function, steps: Sequence[Step], reasons: dict[ast.expr, str]) -> None:
         by_node: dict[ast.AST, Step] = {step.node: step for step in steps}
         sessions = Sessions(function, self._inference, self._parents, self._lines, by_node.keys())
-        callees = Callees(function, self._inference, self._parents, self._lines, self._naming, self._sharing)
+        callees = Callees(
+            function, self._inference, self._parents, self._lines, self._naming, self._sharing, self._threads
+        )
         objects = Objects(function, sessions, callees, self._parents, by_node)
         drafts = list(objects.drafts())
         reasons.update(objects.reasons)
@@ -138,8 +145,26 @@ class _ModulePlan:
             frozenset(drafted.walked),
             tuple(Import(OURS, name) for name in sorted(drafted.imports)),
             tuple(sorted(drafted.bridges)),
-            frozenset() if self._module.is_package else frozenset(drafted.unused),
+            frozenset() if self._module.is_package else frozenset(drafted.unused - self._used_by_others()),
         )
+
+    def _used_by_others(self) -> set[str]:
+        """Return the names that other modules of the project take from this one."""
+        found: set[str] = set()
+        for module in self._inference.modules:
+            for scope in (module.scope, *(each.scope for each in module.functions)):
+                names = [
+                    bound.what for several in scope.bindings.values() for bound in several if bound.how == "import"
+                ]
+                names += [f"{origin}.*" for origin in scope.stars]
+                for dotted_name in names:
+                    origin, _, last = dotted_name.rpartition(".")
+                    if self._module in self._inference.resolved(origin, module):
+                        found |= self._drafted.unused if last == "*" else {last}
+            for node in ast.walk(module.source.tree) if self._drafted.unused else ():
+                if isinstance(node, ast.Attribute) and node.attr in self._drafted.unused:
+                    found |= {node.attr} if module is not self._module else set()
+        return found
 
     def verifying(self) -> list[Place]:
         """Return where connections are secured, which were not verified before."""
