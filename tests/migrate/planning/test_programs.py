@@ -6,6 +6,7 @@ import asyncio
 import gc
 import importlib.util
 import os
+import smtplib
 import subprocess
 import sys
 import warnings
@@ -87,6 +88,9 @@ def perform(path: Path, server: SMTPTestServer) -> tuple[object, list[Any], list
         warnings.simplefilter("ignore", ResourceWarning)  # of sessions that the programs leave open
         spec.loader.exec_module(module)
         result = asyncio.run(module.main())
+        for each in gc.get_objects():  # a worker may still hold what it was given last
+            if issubclass(type(each), smtplib.SMTP):
+                each.close()
         del module
         gc.collect()
     delivered = sorted((each.mail_from, str(each.message["Subject"])) for each in server.messages)
