@@ -14,9 +14,10 @@ import sys
 from collections.abc import Generator, Iterator
 from contextlib import suppress
 from email.message import Message
+from threading import get_ident
 from typing import Any, cast
 
-from . import record
+from . import record, watch
 from .dialogue import Dialogue
 from .outcome import DeliveryUnknown, unknown_text
 from .phase import CONTENT, OWN, PHASE, Phase, Progress
@@ -351,7 +352,7 @@ class Exchange(Dialogue):
         vars(self)[PHASE] = phase
 
     def _take(self, error: BaseException, this: Transaction) -> None:
-        """Take what a transaction has ended with, and say with it how far that had come; raise what is no error."""
+        """Take what a transaction has ended with, and say with it how far that had come; raise what is no answer."""
         phase = vars(self).get(PHASE)
         if isinstance(error, _REFUSALS) and phase is Phase.DATA_COMMAND:
             phase = Phase.ENVELOPE  # that DATA was refused, too, was to be expected
@@ -360,5 +361,6 @@ class Exchange(Dialogue):
         self._stand(None)
         if not isinstance(error, smtplib.SMTPException):
             self.close()  # it came from elsewhere, and nobody knows which reply is the next
-        if not isinstance(error, Exception):
+        # In a stream an error is an answer; but a call that was aborted shall end, and with the error that tells why.
+        if not isinstance(error, Exception) or watch.is_forbidden(get_ident()):
             raise error
