@@ -215,7 +215,9 @@ async def test_cancelled_loop_leaves_nothing_behind(kind: Kind) -> None:
     executor = kind(2)
 
     async def caller() -> None:
-        await asyncio.wait_for(asyncio.gather(*(executor.run(gate) for _ in range(10))), 0.02)
+        calls = asyncio.gather(*(executor.run(gate) for _ in range(10)))
+        await gate.has_entered(2)
+        await asyncio.wait_for(calls, 0)
 
     with Gate() as gate:
 
