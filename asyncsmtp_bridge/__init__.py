@@ -24,6 +24,7 @@ from .face import AsyncBridge
 from .outcome import DeliveryUnknown, Failure, Outcome
 from .pipelined import PipelinedLMTP, PipelinedSMTP, PipelinedSMTP_SSL
 from .retry import retry_testing, retry_transient
+from .settings import SMTPSettings
 from .slots import ExecutorFull
 from .stats import ExecutorStats
 from .strategies import retry_if_transient, wait_transient
@@ -42,6 +43,7 @@ __all__ = [
     "PipelinedLMTP",
     "PipelinedSMTP",
     "PipelinedSMTP_SSL",
+    "SMTPSettings",
     "async_method",
     "blocking",
     "bridge",

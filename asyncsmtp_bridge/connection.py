@@ -23,6 +23,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from time import monotonic
+from traceback import walk_tb
 from typing import Any, NoReturn, cast
 
 from .phase import SMTP
@@ -92,6 +93,8 @@ class Connection(smtplib.SMTP):
         SMTP.__init__(self, "", 0, local_hostname or self._found_name, cast("float", timeout), source_address)
         self.deadline = deadline
         self.cleartext_login = cleartext_login
+        self.server_hostname: str | None = None
+        """The name that the server's certificate must have, where that is not the one it is connected to by."""
         if host:
             code, text = self.connect(host, port)
             if code != 220:
@@ -140,6 +143,20 @@ class Connection(smtplib.SMTP):
         finally:
             if self._ends is not None:
                 self._ends += monotonic() - began
+
+    @contextmanager
+    def within(self, seconds: float) -> Iterator[None]:
+        """Let all that is done in the block together take so long at most, and no longer than the deadline."""
+        before, given = self._ends, self._given
+        self._given = min(seconds, self.deadline or seconds)
+        self._ends = monotonic() + self._given
+        if before is not None and before < self._ends:
+            self._ends, self._given = before, given
+        try:
+            yield
+        finally:
+            self._end_time()
+            self._ends, self._given = before, given
 
     def _left(self, timeout: float | None) -> float | None:
         """Return the seconds that a step may take."""
@@ -238,10 +255,15 @@ class Connection(smtplib.SMTP):
 
     def _wrap(self, sock: socket.socket, context: ssl.SSLContext) -> ssl.SSLSocket:
         self._hurry(sock)
-        if not self._host and context.check_hostname:
+        name = self.server_hostname or self._host
+        if not name and context.check_hostname:
             raise ValueError("the server's name is not known, so its certificate cannot be verified: connect(host)")
         with refusal_explained(context):
-            return context.wrap_socket(sock, server_hostname=self._host)
+            try:
+                return context.wrap_socket(sock, server_hostname=name)
+            except OSError as error:
+                _close_half_made(error)
+                raise
 
     def close(self) -> None:
         """Close the connection, and forget what was learned over it."""
@@ -393,6 +415,14 @@ class Connection(smtplib.SMTP):
     def _give_up(self, why: str) -> NoReturn:
         self.close()
         raise smtplib.SMTPServerDisconnected(f"Connection unexpectedly closed: {why}")
+
+
+def _close_half_made(error: OSError) -> None:
+    """Close what `ssl` has taken over and leaves open, where the connection was reset before the handshake."""
+    for frame, _ in walk_tb(error.__traceback__):
+        made = frame.f_locals.get("self")
+        if isinstance(made, ssl.SSLSocket):
+            made.close()
 
 
 def _is_systems(error: OSError) -> bool:

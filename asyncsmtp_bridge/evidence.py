@@ -177,7 +177,7 @@ def _may_pass(error: BaseException) -> bool:
 
 def _is_about_certificates(error: ssl.SSLError) -> bool:
     # With the server's, verification fails; that it refuses the client's, is in the name of the alert.
-    reason = error.reason or ""
+    reason = getattr(error, "reason", None) or ""  # which OpenSSL's own have
     return isinstance(error, ssl.SSLCertVerificationError) or "CERTIFICATE" in reason or "UNKNOWN_CA" in reason
 
 

@@ -165,7 +165,7 @@ REPLIES: tuple[Row, ...] = (
         text=r"application-specific password"),
     Row(535, _PERMANENT, "Gmail knows no such user and password; it wants an app password, not that of the account",
         _GMAIL, text=r"gsmtp|badcredentials"),
-    Row(535, _PERMANENT, "Amazon SES knows no such user and password; they are not those of AWS, see SMTP settings",
+    Row(535, _PERMANENT, "user or password is wrong; of Amazon SES they are those of its SMTP settings, not of AWS",
         _SES, text=r"^authentication credentials invalid"),
     Row(550, _PERMANENT, "the account may not send as this sender; use its own address, or let it be given the right",
         _EXCHANGE, text=r"permissions? to send (?:as|on behalf)"),

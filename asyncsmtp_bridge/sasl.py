@@ -12,12 +12,15 @@ from contextlib import suppress
 from typing import NamedTuple
 
 
-class Credentials(NamedTuple):
-    """Who logs in. It shows no secret."""
+class Credentials:
+    """Who logs in. It shows no secret; it is neither a tuple nor a dataclass, whose members error trackers show."""
 
-    user: str
-    password: str | None = None
-    access_token: str | None = None
+    __slots__ = ("access_token", "password", "user")
+
+    def __init__(self, user: str, password: str | None = None, access_token: str | None = None) -> None:
+        self.user = user
+        self.password = password
+        self.access_token = access_token
 
     def __repr__(self) -> str:
         return f"Credentials({self.user!r})"

@@ -88,7 +88,12 @@ class Construction:
 
     @property
     def connects(self) -> bool:
-        """Whether making the session connects it: smtplib does so if, and only if, it is given a host."""
+        """Whether making the session connects it: smtplib does so if, and only if, it is given a host.
+
+        A function that knows where to says so by an attribute of this name.
+        """
+        if getattr(self._smtp_class, "connects", False) is True:
+            return True
         if "host" in self._signature().parameters:
             return bool(self._bound().arguments.get("host"))
         return bool(self._args or self._kwargs)

@@ -10,8 +10,10 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from email.message import EmailMessage
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -20,6 +22,7 @@ from asyncsmtp_bridge import (
     AsyncBridge,
     AsyncSMTP,
     PipelinedSMTP,
+    SMTPSettings,
     bridge,
     configure,
     retry_testing,
@@ -223,3 +226,57 @@ def test_a_login_is_encrypted() -> None:
         configure(tls_context=lambda: server.client_context)
         code["send_securely"](*mails("bert@example.org"), "anna", "secret")
         assert len(server.messages) == 1
+
+
+@contextmanager
+def logged_in_at_mail_example_org() -> Iterator[SMTPTestServer]:
+    """A server that wants TLS and a login, and answers for mail.example.org."""
+    auth = {"app": "geheim"}
+    names = ["mail.example.org"]
+    with (
+        SMTPTestServer(tls="starttls", auth=auth, require_auth=True, certificate_names=names) as server,
+        answering_for_mail_example_org(server),
+    ):
+        configure(tls_context=lambda: server.client_context)
+        yield server
+
+
+async def test_settings_open_sessions_that_are_logged_in() -> None:
+    code = code_of("settings.md")
+    with logged_in_at_mail_example_org() as server:
+        settings = replace(code["settings"], password="geheim")
+        send_now, send_soon = code["send_now"], code["send_soon"]
+        assert code["settings"].password is None  # the last one on the page is that of the URL
+        send_now.__globals__["settings"] = send_soon.__globals__["settings"] = settings
+        await asyncio.to_thread(send_now, *mails("bert@example.org"))
+        await send_soon(*mails("cleo@example.org"))
+        assert [each.rcpt_tos for each in server.messages] == [("bert@example.org",), ("cleo@example.org",)]
+
+
+def test_settings_come_from_what_a_project_has() -> None:
+    code = code_of("settings.md")
+    assert code["settings"].timeout == 20
+    app = SimpleNamespace(config={"MAIL_SERVER": "mail.example.org", "MAIL_PORT": 587, "MAIL_USE_TLS": True})
+    assert code["settings_of_flask"](app) == SMTPSettings("mail.example.org", 587, tls="starttls")
+
+
+async def test_errors_of_settings_say_what_to_do(caplog: pytest.LogCaptureFixture) -> None:
+    code = code_of("settings.md")
+    with logged_in_at_mail_example_org():
+        settings = replace(code["settings"], password="wrong")
+        assert not await code["tell"](settings)
+        assert "user or password is wrong" in caplog.text
+        assert await code["tell"](replace(settings, password="geheim"))
+
+
+def test_a_token_is_asked_for_with_the_seconds_that_it_is_good_for() -> None:
+    code = code_of("settings.md")
+    asked: list[None] = []
+
+    def fetch() -> dict[str, Any]:
+        asked.append(None)
+        return {"access_token": "token", "expires_in": 3600}
+
+    settings = code["exchange_online"](SimpleNamespace(fetch=fetch))
+    assert [settings.access_token.token().reveal() for _ in range(3)] == ["token"] * 3
+    assert len(asked) == 1

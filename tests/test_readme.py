@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 import socket
 from collections.abc import Iterator
+from dataclasses import replace
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from asyncsmtp_bridge import configure
+from asyncsmtp_bridge.testing import SMTPTestServer
 from tests.servers import Server, smtp_server
 
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
@@ -43,6 +46,22 @@ def mail_example_org(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
 
         monkeypatch.setattr(socket, "create_connection", redirected)
         yield server
+
+
+async def test_settings_open_a_session_that_is_logged_in(code: dict[str, Any]) -> None:
+    with (
+        SMTPTestServer(tls="starttls", auth={"app": "geheim"}, certificate_names=["mail.example.org"]) as server,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        look_up = socket.getaddrinfo
+        patch.setattr(socket, "getaddrinfo", lambda *_args: look_up(server.host, server.port, 0, socket.SOCK_STREAM))
+        configure(tls_context=lambda: server.client_context)
+        send = code["send_logged_in"]
+        send.__globals__["settings"] = replace(code["settings"], password="geheim")
+        message = EmailMessage()
+        message["From"], message["To"], message["Subject"] = "anna@example.org", "bert@example.org", "Hi"
+        await send(message)
+        assert [each.rcpt_tos for each in server.messages] == [("bert@example.org",)]
 
 
 async def test_the_legacy_function_can_be_awaited(code: dict[str, Any], mail_example_org: Server) -> None:

@@ -8,21 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import smtplib
-import ssl
 from contextlib import suppress
 
 from ..client import AsyncSMTP
-from ..executor import BoundedExecutor
 from ..watch import shut_down_socket
+from .door import SMTP_ERRORS, Door
 from .message import MessageFile
 from .outcome import Result, connection_was_gone, failed, interrupted, may_have_been_delivered, refused_in_step, sent
-from .reach import Server, Unreachable
 
 QUIT_TIMEOUT = 2.0
 """Seconds for the answer to QUIT: by then every message has its result."""
-
-SMTP_ERRORS = (OSError, ValueError)
-"""What opening or leaving a session raises: smtplib's exceptions are OSErrors; a name that is none is a ValueError."""
 
 
 class Interrupted(Exception):
@@ -33,13 +28,11 @@ class Connection:
     """Sends one message after the other, each at most once.
 
     Args:
-        server: Where to.
-        executor: Where the blocking calls run.
+        door: Where its sessions are opened.
     """
 
-    def __init__(self, server: Server, executor: BoundedExecutor) -> None:
-        self._server = server
-        self._executor = executor
+    def __init__(self, door: Door) -> None:
+        self._door = door
         self._smtp: AsyncSMTP | None = None
         self._ended = False
         self.opened = 0
@@ -51,7 +44,7 @@ class Connection:
         """Send a message.
 
         A session that has served before may have been closed by the server meanwhile (it was idle, or has had its fill
-        of messages). If it turns out so before the server took the sender, the message goes over a new one. Nothing
+        of messages). If it turns out so before the server took the envelope, the message goes over a new one. Nothing
         else is tried twice.
 
         Cancelling shuts the connection down; `sending` then tells whether the message may have gone out.
@@ -65,7 +58,8 @@ class Connection:
             smtp = self._smtp or await self._open()
             self.sending = message
             try:
-                refused = await smtp.send_message(message.content, message.from_addr, message.to_addrs)
+                sending = smtp.send_message(message.content, message.from_addr, message.to_addrs)
+                refused = await asyncio.wait_for(sending, self._door.deadline)
             except Exception as error:
                 await self._recover(smtp, error)
                 self.sending = None
@@ -80,18 +74,9 @@ class Connection:
             return sent(message, refused)
 
     async def _open(self) -> AsyncSMTP:
-        server = self._server
-        try:
-            smtp = await AsyncSMTP(server.host, server.port, timeout=server.timeout, executor=self._executor)
-            self._smtp = smtp
-            if server.starttls:
-                await smtp.starttls(context=await self._executor.run(ssl.create_default_context))
-            await smtp.ehlo_or_helo_if_needed()
-        except SMTP_ERRORS as error:
-            await self.close()
-            raise Unreachable(server, error) from error
+        self._smtp = await self._door.open()
         self.opened += 1
-        return smtp
+        return self._smtp
 
     async def _recover(self, smtp: AsyncSMTP, error: Exception) -> None:
         """Make the session fit for the next message, or drop it."""
@@ -106,7 +91,7 @@ class Connection:
     async def quit(self) -> None:
         """Take leave of the server, if there is a session."""
         if self._smtp is not None:
-            with suppress(asyncio.TimeoutError, *SMTP_ERRORS):
+            with suppress(*SMTP_ERRORS):
                 await asyncio.wait_for(self._smtp.quit(), QUIT_TIMEOUT)
 
     async def close(self) -> None:

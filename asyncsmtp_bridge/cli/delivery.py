@@ -11,10 +11,12 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from pathlib import Path
 
 from ..executor import BoundedExecutor
+from ..settings import SMTPSettings
 from .connection import Connection, Interrupted
+from .door import Door
 from .message import NotSendable, read_message
 from .outcome import Result, interrupted
-from .reach import Server, Unreachable
+from .reach import Unreachable
 
 GRACE = 3.0
 """Seconds that messages under way have to finish when the delivery is stopped."""
@@ -28,7 +30,7 @@ class Delivery:
 
     Args:
         files: The files, in the order in which they are begun.
-        server: Where to.
+        settings: Where to, and how.
         executor: Where reading, parsing and all SMTP calls run; its size is the number of connections.
         from_addr: The envelope's sender; None: as each message says.
         to_addrs: The envelope's recipients; empty: as each message says.
@@ -37,14 +39,14 @@ class Delivery:
     def __init__(
         self,
         files: Iterable[Path],
-        server: Server,
+        settings: SMTPSettings,
         executor: BoundedExecutor,
         *,
         from_addr: str | None = None,
         to_addrs: Sequence[str] = (),
     ) -> None:
         self._pending = deque(files)
-        self._server = server
+        self._door = Door(settings, executor)
         self._executor = executor
         self._from_addr = from_addr
         self._to_addrs = to_addrs
@@ -112,7 +114,7 @@ class Delivery:
         """Have `size` connections work the queue off; return how many could be opened."""
         self._crew = {}
         for _ in range(size):
-            connection = Connection(self._server, self._executor)
+            connection = Connection(self._door)
             self._crew[asyncio.create_task(self._work(connection))] = connection
         try:
             await asyncio.wait(self._crew)

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import enum
 import smtplib
-import traceback
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..classify import Refusals, classify
 from ..outcome import Failure, Outcome
+from ..phase import Phase
 from .message import MessageFile
 
 
@@ -136,14 +136,7 @@ def may_have_been_delivered(error: BaseException) -> bool:
 
 
 def connection_was_gone(error: BaseException) -> bool:
-    """Say whether the server had given up the connection before it took MAIL: nothing of the message had begun."""
+    """Say whether the server had given up the connection before it took the envelope: no content had begun."""
     if isinstance(error, smtplib.SMTPSenderRefused):
         return error.smtp_code == 421
-    if not isinstance(error, smtplib.SMTPServerDisconnected):
-        return False
-    names = [
-        frame.f_code.co_name
-        for frame, _ in traceback.walk_tb(error.__traceback__)
-        if frame.f_globals["__name__"] == "smtplib"
-    ]
-    return "mail" in names
+    return isinstance(error, smtplib.SMTPServerDisconnected) and classify(error).phase is Phase.ENVELOPE

@@ -1,73 +1,68 @@
-"""When no session can be opened: what was tried, what came back, what to check.
+"""When no session can be opened: what came back, in words.
 
-Owns the server's address and the explanation of a failed connection. It does not open connections.
+Owns the reason, in one line. What to do is the error's ``advice``, which is from `asyncsmtp_bridge.settings.advice`. It
+does not open connections.
 """
 
 from __future__ import annotations
 
+import asyncio
 import smtplib
 import socket
 import ssl
-from dataclasses import dataclass
 
+from ..settings import SMTPSettings
 from .outcome import reply_text
-
-
-@dataclass(frozen=True)
-class Server:
-    """Where to send, and how."""
-
-    host: str
-    port: int
-    timeout: float = 30.0
-    """Seconds for each single network operation."""
-    starttls: bool = False
-
-    def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
 class Unreachable(Exception):
     """No session could be opened; nothing was sent over it.
 
     Args:
-        server: What was tried.
+        settings: What was tried.
         error: What came back.
     """
 
-    def __init__(self, server: Server, error: Exception) -> None:
-        self.server = server
-        self.reason, self.advice = _explain(server, error)
-        super().__init__(f"no connection to {server}: {self.reason}")
+    def __init__(self, settings: SMTPSettings, error: Exception) -> None:
+        self.address = settings.address
+        self.reason = _reason(settings, error)
+        self.advice = _as_sentence(getattr(error, "advice", ""))
+        super().__init__(f"no connection to {self.address}: {self.reason}")
 
 
-def _explain(server: Server, error: Exception) -> tuple[str, str]:
-    port_advice = "Check --port: 25 is the usual one, 587 for submission; 465 expects TLS from the first byte"
+def _as_sentence(line: str) -> str:
+    return f"{line[0].upper()}{line[1:]}." if line else ""
+
+
+def _reason(settings: SMTPSettings, error: Exception) -> str:
+    if isinstance(error, smtplib.SMTPResponseException):
+        return _refusal(error)
     if isinstance(error, ConnectionRefusedError):
-        return "connection refused, nothing listens there", f"Check --host and that the server runs. {port_advice}."
+        return "connection refused"
     if isinstance(error, socket.gaierror | UnicodeError):
-        return f"the name {server.host!r} cannot be resolved ({error})", "Check --host."
-    if isinstance(error, smtplib.SMTPConnectError) and not 200 <= error.smtp_code <= 599:
-        return "it does not speak SMTP", f"{port_advice}."
-    if isinstance(error, smtplib.SMTPConnectError | smtplib.SMTPHeloError):
-        return f"it refused the session: {error.smtp_code} {reply_text(error.smtp_error)}", "Ask who runs the server."
-    if isinstance(error, smtplib.SMTPResponseException):  # STARTTLS
-        return f"it refused TLS: {error.smtp_code} {reply_text(error.smtp_error)}", "Ask who runs the server."
-    if isinstance(error, TimeoutError) or _timed_out(error):
-        return f"no answer within {server.timeout:g} s", f"Many networks block port 25. {port_advice}."
+        return f"the name {settings.host!r} cannot be resolved ({error})"
+    if isinstance(error, TimeoutError | asyncio.TimeoutError) or _timed_out(error):
+        return "no answer in time"
     if isinstance(error, smtplib.SMTPServerDisconnected):
-        return f"it closed the connection before the session began ({error})", f"{port_advice}."
-    if isinstance(error, smtplib.SMTPNotSupportedError):
-        return (
-            f"no STARTTLS: {str(error).rstrip('.')}",
-            "Leave out --starttls only if the way to the server is safe without.",
-        )
+        return f"it closed the connection before the session began ({error})"
     if isinstance(error, ssl.SSLCertVerificationError):
-        return (
-            f"its certificate is not trusted: {error.verify_message}",
-            "Check that --host is the name in the certificate; SSL_CERT_FILE=ca.pem trusts a CA of your own.",
-        )
-    return str(error) or type(error).__name__, "Check --host and --port."
+        return f"its certificate is not trusted: {error.verify_message}"
+    if isinstance(error, ssl.SSLError):
+        return f"no TLS: {getattr(error, 'reason', None) or error}"
+    if isinstance(error, OSError) and error.filename is not None:  # a secret's
+        return f"{error.filename}: {error.strerror}"
+    return str(error).rstrip(".") or type(error).__name__
+
+
+def _refusal(error: smtplib.SMTPResponseException) -> str:
+    if isinstance(error, smtplib.SMTPConnectError) and not 200 <= error.smtp_code <= 599:
+        return "it does not speak SMTP"
+    what = "TLS"
+    if isinstance(error, smtplib.SMTPConnectError | smtplib.SMTPHeloError):
+        what = "the session"
+    elif isinstance(error, smtplib.SMTPAuthenticationError):
+        what = "the login"
+    return f"it refused {what}: {error.smtp_code} {reply_text(error.smtp_error)}"
 
 
 def _timed_out(error: BaseException) -> bool:

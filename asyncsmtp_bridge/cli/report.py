@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..outcome import Outcome
+from ..settings import SMTPSettings
 from .outcome import Answer, Result, Status
-from .reach import Server, Unreachable
+from .reach import Unreachable
 
 SHOWN = 10
 """Files that were not sent and are named on the screen; all of them are in the JSON."""
@@ -33,7 +34,7 @@ MEANING = {
 class Report:
     """What was to be done and what became of it."""
 
-    server: Server
+    settings: SMTPSettings
     files: list[Path]
     """All that was to be sent or was named in vain, in the order of the command line."""
     threads: int
@@ -93,8 +94,9 @@ def summary_lines(report: Report) -> Iterator[str]:
     total = len(report.results)
     accepted = report.count(Status.ACCEPTED)
     if report.unreachable is not None:
-        yield f"No connection to {report.unreachable.server}: {printable(report.unreachable.reason)}."
-        yield printable(report.unreachable.advice)
+        yield f"No connection to {report.unreachable.address}: {printable(report.unreachable.reason)}."
+        if report.unreachable.advice:
+            yield printable(report.unreachable.advice)
     elif report.turned_away is not None:
         yield (
             f"Only {report.connections} of {report.threads} connections were taken "
@@ -104,7 +106,7 @@ def summary_lines(report: Report) -> Iterator[str]:
         yield "Interrupted."
     rate = f", {accepted / report.seconds:.0f} a second" if accepted and report.seconds else ""
     over = f" over {report.connections} connection{'s'[: report.connections != 1]}" if report.connections else ""
-    yield f"{accepted} of {total} accepted by {report.server}{over} in {report.seconds:.1f} s{rate}."
+    yield f"{accepted} of {total} accepted by {report.settings.address}{over} in {report.seconds:.1f} s{rate}."
     for status, meaning in MEANING.items():
         number = report.count(status)
         if number and (status is not Status.ACCEPTED or accepted != total):
@@ -129,7 +131,7 @@ def as_json(report: Report) -> str:
     """Return one JSON document: the results of all files, and totals."""
     unreachable = report.unreachable
     document = {
-        "server": {"host": report.server.host, "port": report.server.port, "starttls": report.server.starttls},
+        "server": _server_as_json(report.settings),
         "connections": report.connections,
         "seconds": round(report.seconds, 3),
         "interrupted": report.interrupted,
@@ -141,6 +143,11 @@ def as_json(report: Report) -> str:
         "results": [_result_as_json(result) for result in report.sorted_results()],
     }
     return json.dumps(document, indent=2)  # ASCII, so that file names of any bytes pass
+
+
+def _server_as_json(settings: SMTPSettings) -> dict[str, object]:
+    # As in smtplib, the path of a Unix socket is a host without a port.
+    return {"host": settings.unix_socket or settings.host, "port": settings.port or None, "tls": settings.tls_mode}
 
 
 def _recipient_totals(report: Report) -> dict[str, int]:

@@ -6,10 +6,11 @@ Owns the progress bar, the lines and the exit status. What is sent, and how, is 
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import sys
-from collections.abc import Sequence
-from contextlib import nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from time import monotonic
@@ -20,11 +21,11 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from ..executor import BoundedExecutor
+from ..settings import SMTPSettings
 from .delivery import GRACE, Delivery
 from .files import Selection, select
 from .interrupt import on_ctrl_c
 from .outcome import Result, Status
-from .reach import Server
 from .report import Report, as_json, failure_lines, summary_lines
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
 def send(
     paths: Sequence[Path],
-    server: Server,
+    settings: SMTPSettings,
     executor: BoundedExecutor,
     *,
     from_addr: str | None = None,
@@ -45,7 +46,7 @@ def send(
 
     Args:
         paths: Files and folders.
-        server: Where to.
+        settings: Where to, and how.
         executor: Where everything that blocks runs; closed at the end. Its size is the number of connections.
         from_addr: The envelope's sender; None: as each message says.
         to_addrs: The envelope's recipients; empty: as each message says.
@@ -58,10 +59,11 @@ def send(
     selection = select(paths)
     with _demo_server() if demo_server else nullcontext() as embedded:
         if embedded is not None:
-            server = replace(server, host="127.0.0.1", port=embedded.port)
-        delivery = Delivery(selection.files, server, executor, from_addr=from_addr, to_addrs=to_addrs)
-        report = Report(server, [*selection.problems, *selection.files], executor.stats().size)
-        asyncio.run(_Presenter(report, quiet=json).show(delivery, selection, executor))
+            settings = replace(settings, host="127.0.0.1", port=embedded.port)
+        delivery = Delivery(selection.files, settings, executor, from_addr=from_addr, to_addrs=to_addrs)
+        report = Report(settings, [*selection.problems, *selection.files], executor.stats().size)
+        with _warnings_said_once():
+            asyncio.run(_Presenter(report, quiet=json).show(delivery, selection, executor))
         if json:
             typer.echo(as_json(report))
         else:
@@ -81,6 +83,25 @@ def _demo_server() -> EmbeddedServer:
     from .server import EmbeddedServer
 
     return EmbeddedServer()
+
+
+@contextmanager
+def _warnings_said_once() -> Iterator[None]:
+    """Have the log say once what is the same for all connections: that they are not encrypted."""
+    logger, said = logging.getLogger("asyncsmtp_bridge"), set[str]()
+
+    def is_new(record: logging.LogRecord) -> bool:
+        text = record.getMessage()
+        if text in said:
+            return False
+        said.add(text)
+        return True
+
+    logger.addFilter(is_new)
+    try:
+        yield
+    finally:
+        logger.removeFilter(is_new)
 
 
 class _Presenter:

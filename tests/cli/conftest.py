@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -70,6 +71,9 @@ def send(run: Run) -> Run:
 def spawn() -> Any:
     """Start the command line in a process of its own."""
     started: list[subprocess.Popen[str]] = []
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # As in a shell's background job, whose children would inherit that they cannot be interrupted.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def start(*arguments: object, **kwargs: Any) -> subprocess.Popen[str]:
         command = [sys.executable, "-W", "error", "-m", "asyncsmtp_bridge", *map(str, arguments)]

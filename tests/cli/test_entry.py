@@ -63,6 +63,7 @@ def test_help_is_no_failure(run: Run, arguments: list[str]) -> None:
 def test_the_help_of_send_names_every_option(run: Run) -> None:
     said = run("send", "--help").stdout
     options = [
+        "--url",
         "--host",
         "--port",
         "--demo-server",
@@ -96,6 +97,10 @@ def test_the_help_of_send_names_every_option(run: Run) -> None:
         ["send", "x.eml", "--demo-server", "--port", "25"],
         ["send", "x.eml", "--demo-server", "--host", "localhost"],
         ["send", "x.eml", "--demo-server", "--starttls"],
+        ["send", "x.eml", "--demo-server", "--url", "smtp://localhost"],
+        ["check", "--from", "a@example.org"],
+        ["check", "smtp://localhost", "--send-to", "nobody here"],
+        ["check", "smtp://localhost", "smtp://localhost"],
     ],
 )
 def test_wrong_usage_is_2(run: Run, arguments: list[str]) -> None:

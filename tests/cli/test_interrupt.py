@@ -13,11 +13,10 @@ from typing import Any
 
 import pytest
 
-from asyncsmtp_bridge import BoundedExecutor
+from asyncsmtp_bridge import BoundedExecutor, SMTPSettings
 from asyncsmtp_bridge.cli import delivery as delivery_module
 from asyncsmtp_bridge.cli.delivery import Delivery
 from asyncsmtp_bridge.cli.outcome import Status
-from asyncsmtp_bridge.cli.reach import Server
 from tests.servers import ScriptedServer, Talk
 
 from .conftest import WriteMail
@@ -136,7 +135,7 @@ def test_nobody_waits_for_a_connection_that_does_not_come_about(spawn: Spawn, te
 async def stop_when(ready: threading.Event, ten: Path, port: int) -> dict[str, Any]:
     """Deliver over one connection, stop when the server says so, and return the results by file."""
     async with BoundedExecutor(1) as executor, BoundedExecutor(1) as waiting:
-        delivery = Delivery(sorted(ten.iterdir()), Server("127.0.0.1", port), executor)
+        delivery = Delivery(sorted(ten.iterdir()), SMTPSettings("127.0.0.1", port, "none"), executor)
         results = {}
         iterator = delivery.results()
         first = await anext(iterator)
@@ -208,7 +207,8 @@ async def test_closing_the_results_early_closes_the_connections(ten: Path) -> No
 
     with ScriptedServer(script) as server:
         async with BoundedExecutor(1) as executor, BoundedExecutor(1) as waiting:
-            results = Delivery(sorted(ten.iterdir()), Server("127.0.0.1", server.port), executor).results()
+            settings = SMTPSettings("127.0.0.1", server.port, "none")
+            results = Delivery(sorted(ten.iterdir()), settings, executor).results()
             assert (await anext(results)).status is Status.ACCEPTED
             await results.aclose()
             assert await waiting.run(ended.wait, 20)

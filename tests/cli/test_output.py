@@ -58,7 +58,7 @@ def test_json_is_one_document_with_every_file_in_order(send: Run, mail: WriteMai
         f"{tmp_path}/empty",
         f"{tmp_path}/missing",
     ]
-    assert document["server"] == {"host": "127.0.0.1", "port": server.port, "starttls": False}
+    assert document["server"] == {"host": "127.0.0.1", "port": server.port, "tls": "none"}
     assert document["interrupted"] is False
     assert document["error"] is None
     assert document["totals"]["files"] == {
