@@ -13,6 +13,7 @@ from __future__ import annotations
 import dis
 import enum
 import functools
+import gc
 import smtplib
 import sys
 from collections.abc import Iterable
@@ -59,6 +60,19 @@ LAST_STEPS = {"sendmail": "data", "send_message": "sendmail"}
 
 Place = tuple[FrameType, int]
 """A frame, and the offset in its bytecode that it has come to."""
+
+
+def frame_of(thread: int) -> FrameType | None:
+    """Return the innermost frame of a thread; None if there is no such thread."""
+    # Some versions of Python make frames for this under a lock of the interpreter. A garbage collection that this sets
+    # off may let another thread go on, which waits for that lock, and for ever (gh-106883).
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        return sys._current_frames().get(thread)
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def places_in(tb: TracebackType | None) -> list[Place]:

@@ -26,7 +26,7 @@ from types import FrameType, TracebackType
 from typing import Any
 from weakref import WeakKeyDictionary, ref
 
-from .phase import CONTENT, OWN, SMTP, in_smtplib
+from .phase import CONTENT, OWN, SMTP, frame_of, in_smtplib
 
 kept = False
 """Whether there is a record at all: set when the hook is installed."""
@@ -266,7 +266,7 @@ def note(event: str, args: tuple[Any, ...]) -> bool:
 
 def _is_in_smtplib(thread: int) -> bool:
     """Whether a thread is still at it."""
-    frame = sys._current_frames().get(thread)
+    frame = frame_of(thread)
     while frame is not None:
         if in_smtplib(frame):
             return True

@@ -35,7 +35,7 @@ from types import FrameType
 from typing import Any
 
 from . import defaults, record
-from .phase import OWN, SMTP, Phase, in_smtplib, message_in, phase_of, phase_said_by, session_of
+from .phase import OWN, SMTP, Phase, frame_of, in_smtplib, message_in, phase_of, phase_said_by, session_of
 
 logger = logging.getLogger("asyncsmtp_bridge")
 
@@ -68,7 +68,7 @@ _WORKERS = {f"{__package__}.{name}" for name in ("job", "dedicated", "shared")}
 def look(thread: int) -> Position:
     """Return where a thread stands in smtplib; with caution, if nothing keeps it from going on."""
     frames: list[FrameType] = []
-    frame = sys._current_frames().get(thread)
+    frame = frame_of(thread)
     # Not beyond the call: the worker's own frames live on, and up to 3.12 a frame keeps what it was asked for.
     while frame is not None and frame.f_globals.get("__name__") not in _WORKERS:
         frames.append(frame)

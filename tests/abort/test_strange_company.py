@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import email.message
+import gc
 import logging
 import smtplib
 import socket
+import sys
 import threading
 import time
 from typing import Any
@@ -16,6 +18,7 @@ from unittest import mock
 import pytest
 
 from asyncsmtp_bridge import AsyncBridge, AsyncSMTP, BoundedExecutor, async_method, watch
+from asyncsmtp_bridge.phase import frame_of
 from asyncsmtp_bridge.testing import SMTPTestServer, hold, silence
 
 
@@ -243,3 +246,23 @@ def test_a_declaration_outside_a_class_says_so() -> None:
     late: Any = Late(Sender(smtplib.SMTP(local_hostname="client.example.org")))
     with pytest.raises(TypeError, match="in the body of a class"):
         late.send("bert@example.org")
+
+
+def test_no_garbage_is_collected_while_threads_are_looked_at() -> None:
+    seen = []
+    current_frames = sys._current_frames
+
+    def looked_at() -> Any:
+        seen.append(gc.isenabled())
+        return current_frames()
+
+    with mock.patch.object(sys, "_current_frames", looked_at):
+        assert frame_of(threading.get_ident()) is not None
+        gc.disable()
+        try:
+            assert frame_of(0) is None
+            assert not gc.isenabled()
+        finally:
+            gc.enable()
+    assert seen == [False, False]
+    assert gc.isenabled()
